@@ -1,0 +1,1 @@
+"""Node types: declared by `@node` and a function's signature; found in packs."""

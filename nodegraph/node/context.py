@@ -1,0 +1,133 @@
+"""The context that the engine hands to a node function, and the one for testing a function directly."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Drop(Exception):
+    """Leaves an item out: raise it, or in a batch return it in the item's place. It is no failure."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Context:
+    """What a running node may ask of the engine.
+
+    Args:
+        device: where the call runs, such as `"cpu"` or `"cuda:0"`.
+        seeds: for seeded nodes, one derived seed per item (63 bits).
+        workdir: makes the folder that is stable per key and survives a crash.
+        new_folder: makes a fresh, empty folder.
+        progress: receives (done, total).
+        cancelled: tells whether the run is being stopped.
+    """
+
+    __slots__ = ("_cancelled", "_new_folder", "_progress", "_seeds", "_workdir", "device")
+
+    def __init__(
+        self,
+        *,
+        device: str = "cpu",
+        seeds: Sequence[int] | None = None,
+        workdir: Callable[[], Path],
+        new_folder: Callable[[], Path],
+        progress: Callable[[float, float | None], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.device = device
+        self._seeds = seeds
+        self._workdir = workdir
+        self._new_folder = new_folder
+        self._progress = progress
+        self._cancelled = cancelled
+
+    @classmethod
+    def for_test(
+        cls, *, seed: int | Sequence[int] | None = 0, tmp: Path | None = None, device: str = "cpu"
+    ) -> Context:
+        """A context for calling a node function directly.
+
+        Args:
+            seed: the derived seed, or one per item for a batch; None as for a node that is not seeded.
+            tmp: where `workdir` and `new_folder()` are made; by default a new temporary folder.
+            device: the value of `ctx.device`.
+        """
+        made: list[Path] = [tmp] if tmp is not None else []
+
+        def root() -> Path:
+            if not made:
+                made.append(Path(tempfile.mkdtemp(prefix="nodegraph-test-")))
+            return made[0]
+
+        def workdir() -> Path:
+            folder = root() / "workdir"
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+
+        def new_folder() -> Path:
+            root().mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix="folder-", dir=root()))
+
+        return cls(
+            device=device,
+            seeds=[seed] if isinstance(seed, int) else seed,
+            workdir=workdir,
+            new_folder=new_folder,
+            progress=lambda done, total: None,
+            cancelled=lambda: False,
+        )
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Report that `done` of `total` units of this call are finished."""
+        self._progress(done, total)
+
+    @property
+    def workdir(self) -> Path:
+        """A folder that belongs to this call's key and survives a crash: checkpoints of long nodes."""
+        return self._workdir()
+
+    def new_folder(self) -> Path:
+        """A fresh, empty folder for the files of an `Artifact`."""
+        return self._new_folder()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the run is being stopped; a long call should then return or raise soon."""
+        return self._cancelled()
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """One derived seed per item of a batch (63 bits).
+
+        Raises:
+            RuntimeError: if the node is not declared with `seeded=True`.
+        """
+        if self._seeds is None:
+            raise RuntimeError("ctx.seed needs @node(..., seeded=True): only then is the seed part of the key")
+        return self._seeds
+
+    @property
+    def seed(self) -> int:
+        """The derived seed of this call (63 bits); raises RuntimeError if the node is not seeded."""
+        return self.seeds[0]
+
+    def rng(self) -> np.random.Generator:
+        """A NumPy generator seeded with `ctx.seed`."""
+        import numpy as np
+
+        return np.random.default_rng(self.seed)
+
+    def rngs(self) -> list[np.random.Generator]:
+        """One NumPy generator per item of a batch."""
+        import numpy as np
+
+        return [np.random.default_rng(seed) for seed in self.seeds]

@@ -1,0 +1,79 @@
+"""`@node`: declares a node type from a function and its signature."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from nodegraph.node.registry import register
+from nodegraph.node.signature import NodeType, read_signature
+from nodegraph.types.values import TYPE_ID, DeclarationError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE = "__nodegraph_type__"
+
+
+def node(
+    type_id: str,
+    *,
+    version: int | str | None = None,
+    seeded: bool = False,
+    pure: bool = True,
+    concurrent: bool = True,
+    keep: bool = True,
+    aliases: Sequence[str] = (),
+) -> Callable[[F], F]:
+    """Declare a function as a node type. The function stays an ordinary function.
+
+    Args:
+        type_id: lower-case identifiers joined by dots, such as `"video.svd"`.
+        version: owned by the author: raise it when behaviour changes. Without it the engine hashes the
+            code that the function uses.
+        seeded: whether the node draws random numbers; gives it `ctx.seed` and an optional input `seed`.
+        pure: False for a node that must run every time, such as one that lists a folder.
+        concurrent: False forbids two calls of the function at the same time.
+        keep: False stores no bytes of its results, for what is cheaper to make than to keep.
+        aliases: former type ids, so that old graphs keep working.
+
+    Raises:
+        DeclarationError: if the id or the signature is not acceptable; says what to change.
+    """
+    for name in (type_id, *aliases):
+        if not TYPE_ID.fullmatch(name):
+            raise DeclarationError(
+                f"node type id {name!r} must be lower-case identifiers joined by dots, such as 'video.svd'"
+            )
+    local_names = sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
+
+    def declare(function: F) -> F:
+        declared = NodeType(
+            id=type_id,
+            version=version,
+            function=function,
+            seeded=seeded,
+            pure=pure,
+            concurrent=concurrent,
+            keep=keep,
+            aliases=tuple(aliases),
+            signature=read_signature(function, type_id, pure=pure, seeded=seeded, local_names=local_names),
+        )
+        setattr(function, _ATTRIBUTE, declared)
+        register(declared)
+        return function
+
+    return declare
+
+
+def node_type_of(function: Callable[..., Any]) -> NodeType:
+    """The node type that a function was declared as.
+
+    Raises:
+        DeclarationError: if the function carries no `@node`.
+    """
+    declared = getattr(function, _ATTRIBUTE, None)
+    if declared is None:
+        name = getattr(function, "__qualname__", repr(function))
+        raise DeclarationError(f"{name} is not a node: declare it with @node(\"type.id\")")
+    return declared

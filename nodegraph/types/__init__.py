@@ -1,0 +1,1 @@
+"""Types: JSON and value types, streams and batches, the wire form and digest of values."""

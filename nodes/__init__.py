@@ -1,0 +1,1 @@
+"""The node library: value types, and one subpackage per kind of node."""
