@@ -1,0 +1,1 @@
+"""Planning: what would run, and why, without running it."""

@@ -1,0 +1,1 @@
+"""Running: items flow through the planned graph, bounded in memory, and results go to the store."""
