@@ -166,14 +166,17 @@ def parse_type(annotation: Any) -> Type:
 def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
     """Split an annotation into arity, element annotation and `Annotated` extras.
 
-    `Stream[T]` and `Collected[T]` give "stream", `Batch[T]` gives "batch", all else "one".
+    `Stream[T]` and `Collected[T]` give "stream", `Batch[T]` gives "batch", all else "one". An optional
+    stream, `Stream[T] | None`, is a stream of `T | None`: `None` stands for the missing link.
     """
     extras: tuple[Any, ...] = ()
     while get_origin(annotation) is Annotated:
         annotation, *found = get_args(annotation)
         extras = (*found, *extras)
     arity: Arity = "one"
-    if BATCH in extras:
+    if (stream := _optional_stream(annotation)) is not None:
+        arity, annotation = "stream", get_args(stream)[0] | None
+    elif BATCH in extras:
         arity, annotation = "batch", get_args(annotation)[0]
         extras = tuple(extra for extra in extras if extra is not BATCH)
     elif get_origin(annotation) in (Stream, Collected):
@@ -185,6 +188,13 @@ def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
         if inner != "one":
             raise DeclarationError("a stream or batch cannot hold streams or batches; nesting follows from the graph")
     return arity, annotation, extras
+
+
+def _optional_stream(annotation: Any) -> Any:
+    """The stream in `Stream[T] | None`, else None."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    streams = [member for member in members if get_origin(member) in (Stream, Collected)]
+    return streams[0] if len(members) == 2 and streams and types.NoneType in members else None
 
 
 def is_json(type_: Type) -> bool:
