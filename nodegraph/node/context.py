@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Drop(Exception):
+class Drop(Exception):  # noqa: N818 -- no failure, so no error
     """Leaves an item out: raise it, or in a batch return it in the item's place. It is no failure."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _unheard(done: float, total: float | None) -> None:
+    del done, total
 
 
 class Context:
@@ -82,7 +86,7 @@ class Context:
             seeds=[seed] if isinstance(seed, int) else seed,
             workdir=workdir,
             new_folder=new_folder,
-            progress=lambda done, total: None,
+            progress=_unheard,
             cancelled=lambda: False,
         )
 
@@ -112,7 +116,9 @@ class Context:
             RuntimeError: if the node is not declared with `seeded=True`.
         """
         if self._seeds is None:
-            raise RuntimeError("ctx.seed needs @node(..., seeded=True): only then is the seed part of the key")
+            raise RuntimeError(
+                "ctx.seed needs @node(..., seeded=True): only then is the seed part of the key"
+            )
         return self._seeds
 
     @property

@@ -45,7 +45,7 @@ def node(
             raise DeclarationError(
                 f"node type id {name!r} must be lower-case identifiers joined by dots, such as 'video.svd'"
             )
-    local_names = sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
+    local_names = sys._getframe(1).f_locals  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     def declare(function: F) -> F:
         declared = NodeType(
@@ -75,5 +75,5 @@ def node_type_of(function: Callable[..., Any]) -> NodeType:
     declared = getattr(function, _ATTRIBUTE, None)
     if declared is None:
         name = getattr(function, "__qualname__", repr(function))
-        raise DeclarationError(f"{name} is not a node: declare it with @node(\"type.id\")")
+        raise DeclarationError(f'{name} is not a node: declare it with @node("type.id")')
     return declared

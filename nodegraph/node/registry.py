@@ -18,7 +18,9 @@ def register(declared: NodeType) -> None:
     for name in (declared.id, *declared.aliases):
         known = find(name)
         if known is not None and known.function.__module__ != declared.function.__module__:
-            raise DeclarationError(f"node type id {name!r} is declared by both {known.place} and {declared.place}")
+            raise DeclarationError(
+                f"node type id {name!r} is declared by both {known.place} and {declared.place}"
+            )
     _by_id[declared.id] = declared
     for alias in declared.aliases:
         _alias_to_id[alias] = declared.id

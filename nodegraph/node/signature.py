@@ -67,7 +67,7 @@ class ReadsFile:
     """Marks a `Path` input of a pure node: the file's content, not its name, enters the memo key."""
 
 
-class BadLiteral(ValueError):
+class BadLiteral(ValueError):  # noqa: N818 -- named for what is wrong
     """A literal that an input does not accept; `args[0]` says what was expected."""
 
 
@@ -103,7 +103,7 @@ class InputPort:
         from pydantic import ConfigDict, Field, TypeAdapter
 
         field = Field(strict=True, allow_inf_nan=False) if _has_float(self.type) else Field()
-        annotation = Annotated[self.annotation, field]
+        annotation: Any = Annotated[self.annotation, field]
         if constraints := self.param.constraints():
             annotation = Annotated[annotation, Field(**constraints)]
         if isinstance(self.annotation, type) and hasattr(self.annotation, "model_json_schema"):
@@ -201,7 +201,9 @@ def read_signature(
             wants_context = True
             continue
         if name in RESERVED_INPUTS:
-            raise DeclarationError(f"node {type_id!r}: {name!r} is a reserved name; call the input something else")
+            raise DeclarationError(
+                f"node {type_id!r}: {name!r} is a reserved name; call the input something else"
+            )
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise DeclarationError(f"node {type_id!r}: {name!r} must be an ordinary named parameter")
         if name not in hints:
@@ -268,18 +270,28 @@ def _read_outputs(annotation: Any, type_id: str) -> tuple[tuple[OutputPort, ...]
     where = f"node {type_id!r}"
     try:
         arity, element, _ = split_arity(annotation)
-        if isinstance(element, type) and issubclass(element, tuple) and hasattr(element, "_fields"):
-            fields = typing.get_type_hints(element, include_extras=True)
-            ports: list[OutputPort] = []
-            for name in cast(type[NamedTuple], element)._fields:
-                inner, inner_element, _ = split_arity(fields[name])
-                if inner != "one":
-                    raise DeclarationError(f"output {name!r} cannot itself be a stream or batch")
-                ports.append(OutputPort(name, parse_type(inner_element)))
-            return tuple(ports), cast(type, element), arity
+        if (output_class := _named_tuple(element)) is not None:
+            return _read_fields(output_class), output_class, arity
         return (OutputPort("out", parse_type(element)),), None, arity
     except DeclarationError as error:
         raise DeclarationError(f"{where}, return type: {error}") from None
+
+
+def _named_tuple(element: Any) -> type[NamedTuple] | None:
+    if not isinstance(element, type) or "_fields" not in dir(element):
+        return None
+    return cast("type[NamedTuple]", element) if issubclass(element, tuple) else None
+
+
+def _read_fields(output_class: type[NamedTuple]) -> tuple[OutputPort, ...]:
+    hints = typing.get_type_hints(output_class, include_extras=True)
+    ports: list[OutputPort] = []
+    for name in output_class._fields:
+        arity, element, _ = split_arity(hints[name])
+        if arity != "one":
+            raise DeclarationError(f"output {name!r} cannot itself be a stream or batch")
+        ports.append(OutputPort(name, parse_type(element)))
+    return tuple(ports)
 
 
 def _kind(arity: Arity, inputs: list[InputPort], type_id: str, function: Callable[..., Any]) -> Kind:
@@ -291,8 +303,10 @@ def _kind(arity: Arity, inputs: list[InputPort], type_id: str, function: Callabl
     if takes_batch and any(port.arity == "stream" for port in inputs):
         raise DeclarationError(f"node {type_id!r}: a node takes either batches or streams, not both")
     if arity == "stream" and not inspect.isgeneratorfunction(function):
-        raise DeclarationError(f"node {type_id!r}: a node that returns a Stream is a generator: yield Item(key, value)")
-    return {"one": "call", "batch": "batch", "stream": "stream"}[arity]  # type: ignore[return-value]
+        raise DeclarationError(
+            f"node {type_id!r}: a node that returns a Stream is a generator: yield Item(key, value)"
+        )
+    return "call" if arity == "one" else arity
 
 
 def _has_path(type_: Type) -> bool:
@@ -309,10 +323,10 @@ def is_path_port(port: InputPort) -> bool:
 
 
 def to_json(port: InputPort, literal: Any) -> Any:
-    """The JSON form of a validated literal: an Enum by its value, a path as POSIX text, a model as an object."""
+    """The JSON form of a validated literal: an Enum as its value, a path as text, a model as an object."""
     if isinstance(literal, Path):
         return literal.as_posix()
-    kind = type(literal)
+    kind = cast("Any", type(literal))
     if literal is None or kind in (bool, int, float, str):
         return literal
     return port.adapter.dump_python(literal, mode="json")

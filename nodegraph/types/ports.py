@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import enum
 import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 from nodegraph.types.stream import BATCH, Collected, Stream
 from nodegraph.types.values import DeclarationError, value_type_of
@@ -149,18 +148,21 @@ def parse_type(annotation: Any) -> Type:
         if args and args[0] is not str:
             raise DeclarationError(f"{annotation}: a JSON object has keys of type str")
         return DictOf(parse_type(args[1]) if args else Scalar("json"))
-    if isinstance(annotation, type):
-        if value_type_of(annotation) is not None:
-            return ValueOf(value_type_of(annotation).id)  # type: ignore[union-attr]
-        if issubclass(annotation, enum.Enum):
-            return Choice(tuple(member.value for member in annotation))
-        if hasattr(annotation, "model_json_schema"):
-            return Record(annotation)
+    if isinstance(annotation, type) and (named := _parse_class(annotation)) is not None:
+        return named
     shown = getattr(annotation, "__name__", None) or str(annotation)
     raise DeclarationError(
         f"{shown} is neither a JSON type (bool, int, float, str, Path, Literal, Enum, list, dict, pydantic "
         "model) nor a registered value type; declare it with @value on a frozen dataclass"
     )
+
+
+def _parse_class(cls: type[Any]) -> Type | None:
+    if (declared := value_type_of(cls)) is not None:
+        return ValueOf(declared.id)
+    if issubclass(cls, enum.Enum):
+        return Choice(tuple(member.value for member in cls))
+    return Record(cls) if "model_json_schema" in dir(cls) else None
 
 
 def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
@@ -186,7 +188,9 @@ def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
     if arity != "one":
         inner, _, _ = split_arity(annotation)
         if inner != "one":
-            raise DeclarationError("a stream or batch cannot hold streams or batches; nesting follows from the graph")
+            raise DeclarationError(
+                "a stream or batch cannot hold streams or batches; nesting follows from the graph"
+            )
     return arity, annotation, extras
 
 
@@ -247,7 +251,7 @@ def bind(type_: Type, bindings: Mapping[str, Type]) -> Type:
             return type_
 
 
-def conforms(value: Any, type_: Type) -> bool:
+def conforms(value: object, type_: Type) -> bool:
     """Whether a value a node returned is of the declared type: a bool or a NumPy scalar is not an int."""
     match type_:
         case Scalar(name):
@@ -256,11 +260,11 @@ def conforms(value: Any, type_: Type) -> bool:
             plain = value.value if isinstance(value, enum.Enum) else value
             return any(type(plain) is type(choice) and plain == choice for choice in values)
         case ListOf(element):
-            return type(value) is list and all(conforms(entry, element) for entry in value)  # pyright: ignore[reportUnknownVariableType]
+            return type(value) is list and all(conforms(entry, element) for entry in cast("list[Any]", value))
         case DictOf(element):
             return type(value) is dict and all(
                 type(key) is str and conforms(entry, element)
-                for key, entry in value.items()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+                for key, entry in cast("dict[Any, Any]", value).items()
             )
         case Record(cls):
             return isinstance(value, cls)
@@ -276,7 +280,7 @@ def conforms(value: Any, type_: Type) -> bool:
 
 
 def _scalar_conforms(value: Any, name: ScalarName) -> bool:
-    kind = type(value)
+    kind = cast("Any", type(value))
     match name:
         case "bool":
             return kind is bool
@@ -294,9 +298,9 @@ def _scalar_conforms(value: Any, name: ScalarName) -> bool:
 
 def _json_conforms(value: Any) -> bool:
     if isinstance(value, list):
-        return all(_json_conforms(entry) for entry in typing.cast("list[Any]", value))
+        return all(_json_conforms(entry) for entry in cast("list[Any]", value))
     if isinstance(value, dict):
-        entries = typing.cast("dict[Any, Any]", value)
+        entries = cast("dict[Any, Any]", value)
         return all(type(key) is str and _json_conforms(entry) for key, entry in entries.items())
     if type(value) is int:
         return -(2**63) <= value < 2**63

@@ -43,7 +43,7 @@ Batch: TypeAlias = Annotated[list[T], BATCH]
 """A list of values, one per item; the engine picks how many share a call."""
 
 
-class BadItemKey(ValueError):
+class BadItemKey(ValueError):  # noqa: N818 -- named for what is wrong
     """An item key that is not a relative POSIX name, or that occurs twice in one stream."""
 
 
@@ -88,11 +88,11 @@ class Item(Generic[T_co]):
         self.key = check_item_key(key)
         self.reads = tuple(Path(path) for path in reads)
         self.uses = uses
-        self._make: Callable[[], T_co] | None = value if callable(value) else None
+        self._make = cast("Callable[[], T_co]", value) if callable(value) else None
         self._value: T_co | None = None if callable(value) else value
         if self._make is None and (self.reads or uses is not None):
             raise TypeError(
-                f"item {key!r}: 'reads' and 'uses' describe what a make function depends on; a value has neither"
+                f"item {key!r}: 'reads' and 'uses' say what a make function depends on; a value has neither"
             )
 
     @property
@@ -105,7 +105,7 @@ class Item(Generic[T_co]):
         """The item's value; made on first use and then kept as long as the item."""
         if self._make is not None and self._value is None:
             self._value = self._make()
-        return cast(T_co, self._value)
+        return cast("T_co", self._value)
 
     def __repr__(self) -> str:
         return f"Item({self.key!r})"
@@ -114,8 +114,8 @@ class Item(Generic[T_co]):
 class _StreamMeta(_ProtocolMeta):
     """Carries `Stream.of`, so that a plain generator still satisfies the `Stream` protocol."""
 
-    def of(cls, items: Iterable[Item[T] | T] | Mapping[str, T]) -> Collected[T]:
-        """Make a stream from values (keys `"0"`, `"1"`, ...), from items, or from a mapping of keys to values."""
+    def of(cls, items: Iterable[Item[T] | T] | Mapping[str, T]) -> Collected[T]:  # noqa: N805 -- a metaclass
+        """Make a stream from values (keys `"0"`, `"1"`, ...), items, or a mapping of keys to values."""
         return ListStream(_as_items(items))
 
 
@@ -157,6 +157,7 @@ class ListStream(Generic[T_co]):
         return len(self._items)
 
     def keys(self) -> Sequence[str]:
+        """The item keys in source order."""
         return list(self._items)
 
     def __getitem__(self, key: str, /) -> Item[T_co]:
@@ -165,11 +166,11 @@ class ListStream(Generic[T_co]):
 
 def _as_items(items: Iterable[Item[T] | T] | Mapping[str, T]) -> Iterator[Item[T]]:
     if isinstance(items, Mapping):
-        for key, value in cast(Mapping[str, T], items).items():
+        for key, value in cast("Mapping[str, T]", items).items():
             yield Item(key, value)
         return
     for index, entry in enumerate(items):
         if isinstance(entry, Item):
-            yield cast(Item[T], entry)
+            yield cast("Item[T]", entry)
         else:
             yield Item(str(index), entry)

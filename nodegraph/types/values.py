@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 C = TypeVar("C", bound=type)
 
@@ -33,9 +33,7 @@ _by_id: dict[str, ValueType] = {}
 _by_class: dict[type, ValueType] = {}
 
 
-def value(
-    type_id: str, *, version: int = 1, fields: tuple[str, ...] | None = None
-) -> Callable[[C], C]:
+def value(type_id: str, *, version: int = 1, fields: tuple[str, ...] | None = None) -> Callable[[C], C]:
     """Register a frozen dataclass as a value type that links may carry.
 
     Its fields are JSON types, `bytes`, `numpy.ndarray`, other value types, or tuple, list and dict of
@@ -86,10 +84,12 @@ def value_types() -> dict[str, ValueType]:
     return dict(_by_id)
 
 
-def preview_of(value: Any) -> bytes | None:
+def preview_of(value: object) -> bytes | None:
     """PNG bytes of a value whose type defines `preview()`, else None."""
-    preview = getattr(value, "preview", None)
-    return preview() if value_type_of(type(value)) is not None and callable(preview) else None
+    if value_type_of(type(value)) is None:
+        return None
+    preview: Callable[[], bytes] | None = getattr(value, "preview", None)
+    return preview() if preview is not None else None
 
 
 def _place(cls: type) -> str:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, NewType, cast
 
-import msgpack as untyped_msgpack
+import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 from blake3 import blake3
 
 from nodegraph.types.values import value_type_by_id, value_type_of
@@ -23,7 +23,7 @@ from nodegraph.types.values import value_type_by_id, value_type_of
 if TYPE_CHECKING:
     import numpy as np
 
-msgpack = cast(Any, untyped_msgpack)
+msgpack = cast("Any", untyped_msgpack)
 
 Digest = NewType("Digest", bytes)
 """32 bytes: BLAKE3 over a value's wire form."""
@@ -36,11 +36,11 @@ _DTYPE_KINDS = "biufc"
 _VALUE_TAG = b"nodegraph/value/1\0"
 
 
-class NotStorable(TypeError):
+class NotStorable(TypeError):  # noqa: N818 -- named for what is wrong
     """A value of a type that has no wire form."""
 
 
-class UnknownValueType(LookupError):
+class UnknownValueType(LookupError):  # noqa: N818 -- named for what is wrong
     """A stored value whose type is not registered, or registered at another version."""
 
 
@@ -67,7 +67,7 @@ def encode(value: Any) -> Wire:
     Raises:
         NotStorable: if the value, or anything in it, is of another type; says where.
     """
-    kind = type(value)
+    kind = cast("Any", type(value))
     if kind is int or kind is str or kind is bool or kind is float or value is None:
         return Wire(_pack(value))
     buffers: list[Buffer] = []
@@ -90,9 +90,7 @@ def decode(wire: Wire) -> Any:
     Raises:
         UnknownValueType: if a value type in it is not registered at that version.
     """
-    return msgpack.unpackb(
-        wire.header, ext_hook=_ext_hook(wire.buffers), strict_map_key=False, raw=False
-    )
+    return msgpack.unpackb(wire.header, ext_hook=_ext_hook(wire.buffers), strict_map_key=False, raw=False)
 
 
 def buffer_sizes(header: bytes) -> list[int]:
@@ -104,7 +102,7 @@ def buffer_sizes(header: bytes) -> list[int]:
             dtype, shape = _unpack(data)
             sizes.append(int(dtype[2:]) * prod(shape))
         elif code == _BYTES:
-            sizes.append(cast(int, _unpack(data)))
+            sizes.append(cast("int", _unpack(data)))
         else:
             msgpack.unpackb(data, ext_hook=visit, strict_map_key=False)
 
@@ -114,7 +112,7 @@ def buffer_sizes(header: bytes) -> list[int]:
 
 def _plain(value: Any, buffers: list[Buffer], where: str) -> Any:
     """Replace in `value` all that msgpack does not know by extension types, moving buffers out of band."""
-    kind: Any = type(value)
+    kind = cast("Any", type(value))
     if value is None or kind is bool or kind is str or kind is float:
         return value
     if kind is int:
@@ -147,7 +145,8 @@ def _plain(value: Any, buffers: list[Buffer], where: str) -> Any:
         return str(value)
     hint = "; convert it with .item()" if kind.__module__ == "numpy" else ""
     raise NotStorable(
-        f"{where or 'value'} is of type {kind.__module__}.{kind.__qualname__}, which a link cannot carry{hint}"
+        f"{where or 'value'} is of type {kind.__module__}.{kind.__qualname__}, "
+        f"which a link cannot carry{hint}"
     )
 
 
@@ -201,7 +200,7 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 
 def _pack(value: Any) -> bytes:
-    return cast(bytes, msgpack.packb(value))
+    return cast("bytes", msgpack.packb(value))
 
 
 def _unpack(data: bytes) -> Any:
