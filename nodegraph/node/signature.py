@@ -323,7 +323,7 @@ def is_path_port(port: InputPort) -> bool:
 
 
 def to_json(port: InputPort, literal: Any) -> Any:
-    """The JSON form of a validated literal: an Enum as its value, a path as text, a model as an object."""
+    """The JSON form of a valid literal: an Enum as its value, a path as text, a model as an object."""
     if isinstance(literal, Path):
         return literal.as_posix()
     kind = cast("Any", type(literal))
