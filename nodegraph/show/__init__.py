@@ -1,0 +1,1 @@
+"""Showing node types and graphs: the catalog, SVG drawings and text drawings; all pure functions."""
