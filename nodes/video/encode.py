@@ -44,7 +44,8 @@ def encode_video(
     height, width = frames.shape[1:3]
     sink = BytesIO()
     with av.open(sink, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=frame_rate(video.fps), options={"crf": str(crf), "preset": preset})
+        options = {"crf": str(crf), "preset": preset}
+        stream = container.add_stream("libx264", rate=frame_rate(video.fps), options=options)
         _set_format(stream, width, height)
         for frame in _frames_to_encode(frames):
             container.mux(stream.encode(frame))

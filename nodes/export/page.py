@@ -1,0 +1,146 @@
+"""The preview's HTML page: one file without scripts or outside resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from nodes.image.annotate import CLASS_COLOURS
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A picture or clip on the page.
+
+    Attributes:
+        path: relative to the page.
+        caption: what is written under it.
+        width, height: in pixels.
+    """
+
+    path: str
+    caption: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was made of one source item: a clip, pictures, or both."""
+
+    key: str
+    clip: Medium | None
+    pictures: tuple[Medium, ...]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the dataset holds, whether shown or not.
+
+    Attributes:
+        pictures, clips: how many.
+        boxes: how many per class name, in the order of the class ids; None if boxes are not known.
+    """
+
+    pictures: int
+    clips: int
+    boxes: Mapping[str, int] | None
+
+
+def render_page(title: str, totals: Totals, sources: Sequence[Source], sheets: Sequence[Medium]) -> str:
+    """The page as HTML text."""
+    css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    body = "\n".join(
+        (_header(title, totals, sources), *(_source(source) for source in sources), _sheets(sheets))
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _header(title: str, totals: Totals, sources: Sequence[Source]) -> str:
+    shown = sum(len(source.pictures) for source in sources)
+    figures = [_figure(totals.pictures, "picture")]
+    if totals.clips:
+        figures.append(_figure(totals.clips, "clip"))
+    if totals.boxes is not None:
+        figures += [_figure(sum(totals.boxes.values()), "box"), _figure(len(totals.boxes), "class")]
+    note = f'<p class="note">{shown:,} of {totals.pictures:,} pictures are shown.</p>\n'
+    return (
+        f'<header>\n<h1>{escape(title)}</h1>\n<p class="figures">{"".join(figures)}</p>\n'
+        f"{note if shown < totals.pictures else ''}{_legend(totals.boxes or {})}</header>"
+    )
+
+
+def _figure(count: int, noun: str) -> str:
+    plural = noun if count == 1 else noun + ("es" if noun.endswith(("s", "x")) else "s")
+    return f"<span><b>{count:,}</b> {plural}</span>"
+
+
+def _legend(boxes: Mapping[str, int]) -> str:
+    if not boxes:
+        return ""
+    entries = "".join(
+        f'<li><i style="background:{CLASS_COLOURS[index % len(CLASS_COLOURS)]}"></i>{escape(name)} '
+        f"<b>{count:,}</b></li>"
+        for index, (name, count) in enumerate(boxes.items())
+    )
+    return f'<ul class="legend">{entries}</ul>\n'
+
+
+def _source(source: Source) -> str:
+    clip, pictures = _clip(source), _pictures(source.pictures)
+    kind = "both" if clip and pictures else "one"
+    heading = escape(source.key) or "Pictures"
+    return (
+        f'<section class="{kind}">\n<h2>{heading}</h2>\n<div class="row">\n{clip}{pictures}</div>\n</section>'
+    )
+
+
+def _clip(source: Source) -> str:
+    clip = source.clip
+    if clip is None:
+        return ""
+    poster = f' poster="{_url(source.pictures[0].path)}"' if source.pictures else ""
+    return (
+        f'<figure class="clip"><video src="{_url(clip.path)}"{poster} width="{clip.width}" '
+        f'height="{clip.height}" muted loop autoplay controls playsinline preload="metadata"></video>'
+        f"<figcaption>{escape(clip.caption)}</figcaption></figure>\n"
+    )
+
+
+def _pictures(pictures: Sequence[Medium]) -> str:
+    if not pictures:
+        return ""
+    figures = "\n".join(map(_picture, pictures))
+    return f'<div class="pictures" style="--columns:{_columns(len(pictures))}">\n{figures}\n</div>\n'
+
+
+def _columns(count: int) -> int:
+    """Four to six columns, whichever leaves the fewest places of the last row open."""
+    return min((6, 5, 4), key=lambda columns: -count % columns)
+
+
+def _picture(picture: Medium) -> str:
+    url = _url(picture.path)
+    return (
+        f'<figure><a href="{url}"><img src="{url}" width="{picture.width}" height="{picture.height}" '
+        f'loading="lazy" alt="{escape(picture.caption)}"></a>'
+        f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
+    )
+
+
+def _sheets(sheets: Sequence[Medium]) -> str:
+    if not sheets:
+        return ""
+    return f'<section class="one">\n<h2>Contact sheets</h2>\n{_pictures(sheets)}</section>'
+
+
+def _url(path: str) -> str:
+    return escape(quote(path))

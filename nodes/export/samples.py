@@ -1,0 +1,117 @@
+"""What the dataset exporters share: pictures paired with their boxes, classes, and clipping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nodegraph import Collected
+from nodes.export.names import ExportError, TargetNames
+from nodes.types import Boxes, Categories, File
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+THINNEST = 0.01
+"""Width and height in pixels below which a box is no box: formats round to a thousandth."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a dataset, ready to be written.
+
+    Attributes:
+        key: the item key.
+        stem: relative POSIX path without suffix, safe as a file name and unique in the export.
+        file: the encoded picture.
+        boxes: its objects.
+    """
+
+    key: str
+    stem: str
+    file: File
+    boxes: Boxes
+
+    @property
+    def name(self) -> str:
+        """The picture's file name: the stem with the file's suffix."""
+        return self.stem + self.file.suffix
+
+
+def samples_of(files: Collected[File], boxes: Collected[Boxes], label_suffix: str = "") -> Iterator[Sample]:
+    """Pair pictures and boxes by item key, in the order of the pictures, loading one at a time.
+
+    `label_suffix` is that of the label file written beside each picture, if there is one.
+
+    Raises:
+        ExportError: if an item is in one stream only, or two items would get the same file name.
+    """
+    _check_same_keys(files, boxes)
+    names = TargetNames()
+    for item in files:
+        file = item.value
+        stem = names.claim(item.key, file.suffix, label_suffix or file.suffix)
+        yield Sample(item.key, stem, file, boxes[item.key].value)
+
+
+def _check_same_keys(files: Collected[File], boxes: Collected[Boxes]) -> None:
+    pictures, labelled = files.keys(), boxes.keys()
+    for keys, others, lacks in (
+        (pictures, set(labelled), "a picture but no boxes"),
+        (labelled, set(pictures), "boxes but no picture"),
+    ):
+        missing = [key for key in keys if key not in others]
+        if missing:
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            raise ExportError(
+                f"item {missing[0]!r}{more} has {lacks}: link pictures and boxes of the same items; "
+                "a picture without objects needs empty boxes"
+            )
+
+
+def union_of_names(boxes: Iterable[Boxes]) -> tuple[str, ...]:
+    """All class names in order of first appearance; equal categories keep their class ids."""
+    seen: dict[Categories, None] = {}
+    for entry in boxes:
+        seen.setdefault(entry.categories)
+    return tuple(dict.fromkeys(name for categories in seen for name in categories.names))
+
+
+def union_of_categories(boxes: Iterable[Boxes]) -> Categories:
+    """All classes by name, each with the id its source uses.
+
+    Raises:
+        ExportError: if a name has two ids or an id two names.
+    """
+    ids: dict[str, int] = {}
+    names: dict[int, str] = {}
+    for categories in dict.fromkeys(entry.categories for entry in boxes):
+        for name, id in zip(categories.names, categories.ids, strict=True):
+            if ids.setdefault(name, id) != id:
+                raise _contradiction(f"class {name!r} has the id {ids[name]} in one item and {id} in another")
+            if names.setdefault(id, name) != name:
+                raise _contradiction(f"class id {id} is {names[id]!r} in one item and {name!r} in another")
+    return Categories(tuple(ids), tuple(ids.values()))
+
+
+def _contradiction(what: str) -> ExportError:
+    return ExportError(
+        f"{what}: give the merged datasets one list of classes first, or export a format that goes by names"
+    )
+
+
+def clipped(boxes: Boxes, width: int, height: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Clip boxes into the picture.
+
+    Returns:
+        float64 `[M, 4]` xyxy in pixels, and int64 `[M]` the indices of those boxes in `boxes`: boxes of which
+        less than `THINNEST` lies inside the picture are left out.
+    """
+    import numpy as np
+
+    limit = np.array([width, height, width, height], np.float64)
+    xyxy = boxes.xyxy.astype(np.float64).clip(0, limit)
+    kept = np.flatnonzero((xyxy[:, 2:] - xyxy[:, :2] >= THINNEST).all(axis=1))
+    return xyxy[kept], kept
