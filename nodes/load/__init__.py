@@ -1,0 +1,20 @@
+"""Sources: pictures and annotated data sets, listed cheaply and decoded one by one."""
+
+from nodes.load.annotated import AnnotatedImage, AnnotationError
+from nodes.load.coco import load_coco
+from nodes.load.folder import OutsideRootError
+from nodes.load.images import load_images
+from nodes.load.pixels import PictureError
+from nodes.load.voc import load_voc
+from nodes.load.yolo import load_yolo
+
+__all__ = [
+    "AnnotatedImage",
+    "AnnotationError",
+    "OutsideRootError",
+    "PictureError",
+    "load_coco",
+    "load_images",
+    "load_voc",
+    "load_yolo",
+]

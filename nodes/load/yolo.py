@@ -1,0 +1,137 @@
+"""`load.yolo`: a data set in the YOLO format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from nodegraph import Item, Param, Stream, node
+from nodes.load.annotated import AnnotatedImage, AnnotationError, boxes_of, clip_boxes, refused_item
+from nodes.load.folder import DatasetFolder, OutsideRootError, item_key
+from nodes.load.pixels import read_image
+from nodes.load.yolo_files import YoloFile, read_labels, read_yolo_file
+
+
+@node("load.yolo", version=1, pure=False)
+def load_yolo(
+    root: Annotated[Path, Param(help="folder of the data set")],
+    data: Annotated[str, Param(help="the YAML file with the class names, relative to root")] = "data.yaml",
+    *,
+    split: Annotated[Literal["train", "val", "test"], Param(help="which part of the data set")] = "train",
+) -> Stream[AnnotatedImage]:
+    """The pictures of one split of a YOLO data set with their boxes, in the order of their names.
+
+    The split is a folder, a text file with one picture a line, or several of these. Its names are relative
+    to `path` in the YAML file if that names a folder below `root`, else to `root`; a leading `../` is left
+    off. A picture's labels are in the file with the same name and `.txt`, under `labels` in place of the
+    last `images` in its path; without such a file it has no objects. An outline becomes the box around it.
+    Boxes are cut at the picture's edge, and one without any area inside is left out with a warning. The item
+    key is the picture's name relative to `root`, with the suffix.
+
+    One item fails alone, and by name, if its picture is missing or cannot be decoded, its name or a symbolic
+    link leads out of `root`, or a line of its labels is malformed, not in fractions, or of an unknown class.
+
+    Raises:
+        FileNotFoundError: if `root`, the YAML file or the split does not exist, or the split has no picture.
+        OutsideRootError: if `data` or the split is not a relative name below `root`.
+        AnnotationError: if the YAML file is not one, has no usable names, or does not name the split; or two
+            lines of a list name the same picture.
+    """
+    folder = DatasetFolder(root)
+    yolo = read_yolo_file(folder.locate(data))
+    if split not in yolo.splits:
+        named = ", ".join(yolo.splits) or "none"
+        raise AnnotationError(f"{yolo.path}: names no split {split!r}; it names: {named}")
+    seen: set[str] = set()
+    for place in yolo.splits[split]:
+        for name, source in _pictures(folder, _split_path(folder, yolo, split, place)):
+            key = _key(name, source)
+            if key in seen:
+                raise AnnotationError(f"{source}: the picture {name!r} occurs twice in the split {split!r}")
+            seen.add(key)
+            yield _item(folder, yolo, name, key, source)
+    if not seen:
+        raise FileNotFoundError(
+            f"{yolo.path}: there is no picture in the split {split!r}: {yolo.splits[split]}"
+        )
+
+
+def _split_path(folder: DatasetFolder, yolo: YoloFile, split: str, place: str) -> Path:
+    source = f"{yolo.path}: {split}"
+    while place.startswith("../"):
+        place = place.removeprefix("../")
+    try:
+        path = folder.locate(place, _base(folder, yolo))
+    except OutsideRootError as error:
+        raise OutsideRootError(f"{source}: {error}") from None
+    if not path.exists():
+        raise FileNotFoundError(f"{source}: there is no {path}")
+    return path
+
+
+def _base(folder: DatasetFolder, yolo: YoloFile) -> Path:
+    """The folder that the YAML file's names are relative to."""
+    try:
+        base = folder.locate(yolo.base)
+    except OutsideRootError:  # where the data set was on the machine it was made on; `root` says where it is
+        return folder.root
+    return base if base.is_dir() else folder.root
+
+
+def _pictures(folder: DatasetFolder, place: Path) -> Iterator[tuple[str, str]]:
+    """The pictures of a folder or list: the name relative to `root` as it is written, and where."""
+    if place.is_dir():
+        for path in folder.pictures(place):
+            yield path.relative_to(folder.root).as_posix(), str(path)
+        return
+    base = place.parent.relative_to(folder.root)
+    for number, line in enumerate(_lines(place), 1):
+        name = line.strip().replace("\\", "/")
+        if name:
+            # As written by the usual tools: "./" is the list's own folder, anything else the data set's.
+            yield (base / name).as_posix() if name.startswith("./") else name, f"{place}:{number}"
+
+
+def _lines(place: Path) -> list[str]:
+    try:
+        return place.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise AnnotationError(f"{place}: a list of pictures must be a text file in UTF-8") from None
+
+
+def _key(name: str, source: str) -> str:
+    """The item key, or where a name that leads out of the folder cannot be one, where it is written."""
+    key = item_key(name)
+    return Path(source).name if key.startswith("/") or ".." in key.split("/") else key
+
+
+def _item(folder: DatasetFolder, yolo: YoloFile, name: str, key: str, source: str) -> Item[AnnotatedImage]:
+    try:
+        path = folder.locate(name)
+        if not path.is_file():
+            raise FileNotFoundError(f"{source}: there is no picture {path}")
+        labels = folder.locate(_labels_name(name))
+    except (OutsideRootError, FileNotFoundError) as error:
+        return refused_item(key, error)
+    files = [path, labels] if labels.is_file() else [path]
+    uses = {"categories": yolo.categories, "keypoint_values": yolo.keypoint_values}
+    return Item(key, partial(_read, yolo, *files), reads=files, uses=uses)
+
+
+def _labels_name(name: str) -> str:
+    parts = list(PurePosixPath(name).with_suffix(".txt").parts)
+    for index in reversed(range(len(parts) - 1)):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return "/".join(parts)
+
+
+def _read(yolo: YoloFile, path: Path, labels: Path | None = None) -> AnnotatedImage:
+    image = read_image(path)
+    if labels is None:
+        return AnnotatedImage(image, boxes_of([], [], yolo.categories))
+    boxes = read_labels(labels, yolo, image.size)
+    return AnnotatedImage(image, clip_boxes(boxes, image.size, str(labels)))
