@@ -160,9 +160,8 @@ def _picture(entry: dict[str, Any], place: str, path: Path) -> CocoPicture:
     file_name = entry.get("file_name")
     if type(file_name) is not str or not file_name:
         raise bad(f"{path}: {place}.file_name", "a file's name", file_name)
-    key = item_key(file_name.replace("\\", "/"))
-    usable = not key.startswith("/") and ".." not in key.split("/") and "\0" not in key
-    return CocoPicture(place, file_name, key if usable else place, entry, [])
+    key = item_key(file_name.replace("\\", "/"), otherwise=place)
+    return CocoPicture(place, file_name, key, entry, [])
 
 
 def _id(entry: dict[str, Any], place: str, path: Path) -> int | str:

@@ -79,7 +79,8 @@ class DatasetFolder:
 
     def key(self, path: Path) -> str:
         """The item key of a path below `root`."""
-        return item_key(path.relative_to(self.root).as_posix())
+        name = path.relative_to(self.root).as_posix()
+        return item_key(name, otherwise=name)
 
 
 def is_picture(path: Path) -> bool:
@@ -87,12 +88,15 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES
 
 
-def item_key(name: str) -> str:
+def item_key(name: str, *, otherwise: str) -> str:
     """The item key of a picture: its relative POSIX name with the suffix.
 
-    It depends on the file alone. Without the suffix, `a.jpg` would change its key, and be decoded again,
-    on the day `a.png` is put beside it. What a key cannot hold, a backslash or a byte that is not UTF-8,
-    is written with `%5C`.
+    It depends on the file alone. Without the suffix, `a.jpg` would change its key, and be decoded again, on
+    the day `a.png` is put beside it. What a key cannot hold, a backslash or a byte that is not UTF-8, is
+    written with `%5C`. An absolute name and one with `..` cannot be keys at all; the item that fails for it
+    is called `otherwise`.
     """
-    posix = PurePosixPath(name).as_posix()
-    return posix.encode("utf-8", "backslashreplace").decode().replace("\\", "%5C")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        return otherwise
+    return path.as_posix().encode("utf-8", "backslashreplace").decode().replace("\\", "%5C")

@@ -24,8 +24,8 @@ from nodes.types import Categories
 
 # fmt: off
 VOC_CLASSES = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
-    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
+    "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )
 # fmt: on
 
@@ -64,13 +64,14 @@ def load_voc(
     categories = _categories(VOC_CLASSES if classes is None else tuple(classes))
     pictures = _pictures_by_id(root / "JPEGImages")
     read = partial(_read, categories, coordinates, difficult)
-    for picture_id in _listed_ids(folder, split) if split else _annotated_ids(root / "Annotations"):
+    for picture_id, place in _listed(folder, split) if split else _annotated(root / "Annotations"):
+        key = item_key(picture_id, otherwise=place)
         try:
             files = _files(folder, picture_id, pictures)
         except (OutsideRootError, FileNotFoundError, AnnotationError) as error:
-            yield refused_item(_key(picture_id), error)
+            yield refused_item(key, error)
         else:
-            yield Item(_key(picture_id), partial(read, *files), reads=files, uses=categories)
+            yield Item(key, partial(read, *files), reads=files, uses=categories)
 
 
 def _check_layout(folder: DatasetFolder) -> None:
@@ -97,11 +98,14 @@ def _pictures_by_id(place: Path) -> Mapping[str, list[str]]:
     return by_id
 
 
-def _annotated_ids(place: Path) -> list[str]:
-    return sorted(path.stem for path in place.iterdir() if path.suffix == ".xml" and path.name[0] != ".")
+def _annotated(folder: Path) -> list[tuple[str, str]]:
+    """The ids that have an annotation file, each with the file's name."""
+    names = sorted(path.name for path in folder.iterdir() if path.suffix == ".xml")
+    return [(name.removesuffix(".xml"), name) for name in names if not name.startswith(".")]
 
 
-def _listed_ids(folder: DatasetFolder, split: str) -> list[str]:
+def _listed(folder: DatasetFolder, split: str) -> list[tuple[str, str]]:
+    """The ids in a list, each with the line it stands on, such as `train.txt:3`."""
     path = folder.locate(f"ImageSets/Main/{split}.txt")
     if not path.is_file():
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
@@ -116,12 +120,7 @@ def _listed_ids(folder: DatasetFolder, split: str) -> list[str]:
                     raise AnnotationError(
                         f"{path}:{number}: {picture_id!r} is already on line {ids[picture_id]}"
                     )
-    return list(ids)
-
-
-def _key(picture_id: str) -> str:
-    """The item key; of a name in the list that leads out of the folder, what can be one."""
-    return item_key(picture_id.replace("..", "%2E%2E").lstrip("/")) or "%2F"
+    return [(picture_id, f"{path.name}:{number}") for picture_id, number in ids.items()]
 
 
 def _files(folder: DatasetFolder, picture_id: str, pictures: Mapping[str, list[str]]) -> tuple[Path, Path]:

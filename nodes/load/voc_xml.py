@@ -39,8 +39,8 @@ def read_voc_objects(
     Entities are not expanded: a file that declares any, or has a DTD, is refused.
 
     Raises:
-        AnnotationError: if it is not XML or not of VOC's structure, or an object is of an unknown class or has
-            a box that is negative or not finite; says where.
+        AnnotationError: if it is not XML or not of VOC's structure, or an object is of an unknown class or
+            has a box that is negative or not finite; says where.
     """
     document = _parse(path)
     xyxy: list[tuple[float, ...]] = []

@@ -47,7 +47,7 @@ def load_yolo(
     seen: set[str] = set()
     for place in yolo.splits[split]:
         for name, source in _pictures(folder, _split_path(folder, yolo, split, place)):
-            key = _key(name, source)
+            key = item_key(name, otherwise=Path(source).name)
             if key in seen:
                 raise AnnotationError(f"{source}: the picture {name!r} occurs twice in the split {split!r}")
             seen.add(key)
@@ -99,12 +99,6 @@ def _lines(place: Path) -> list[str]:
         return place.read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise AnnotationError(f"{place}: a list of pictures must be a text file in UTF-8") from None
-
-
-def _key(name: str, source: str) -> str:
-    """The item key, or where a name that leads out of the folder cannot be one, where it is written."""
-    key = item_key(name)
-    return Path(source).name if key.startswith("/") or ".." in key.split("/") else key
 
 
 def _item(folder: DatasetFolder, yolo: YoloFile, name: str, key: str, source: str) -> Item[AnnotatedImage]:
