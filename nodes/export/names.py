@@ -4,64 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import PurePosixPath
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 _NOT_PORTABLE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
+_MEDIA_SUFFIX = re.compile(
+    r"(?<=[^/])\.(jpe?g|jpe|jfif|png|webp|bmp|tiff?|gif|avif|mp4|avi|mov|mkv|webm)(?=/|$)", re.IGNORECASE
+)
 _NAME_BYTES = 200
 """Below the 255 bytes that file systems allow, so that suffixes still fit."""
 
 
-class ExportError(ValueError):
-    """A dataset that cannot be written as asked; the message says which item and what to do."""
+def file_stems(keys: Iterable[str], adapt: Callable[[str], str] = str) -> dict[str, str]:
+    """For each item key the path, without suffix, that its files get.
+
+    Loaders key a picture by its file name, so the suffix of a picture or clip in a key is left off:
+    `cat.jpg/0003` becomes `cat/0003`. Where that would make two items one, they keep it.
+
+    Args:
+        keys: the item keys.
+        adapt: what a format needs beyond a portable name.
+    """
+    keys = list(keys)
+    short = {key: adapt(file_stem(_MEDIA_SUFFIX.sub("", key))) for key in keys}
+    taken = Counter(short.values())
+    return {key: stem if taken[stem] == 1 else adapt(file_stem(key)) for key, stem in short.items()}
 
 
 def file_stem(key: str) -> str:
-    """The relative POSIX path, without suffix, under which an item is written.
+    """A relative POSIX path that every common file system accepts and that leads into its folder.
 
-    Slashes stay folders and letters of any script stay as they are. Characters that a common file system
-    refuses become `_`, and so do a leading dot and trailing dots or spaces; an overlong part is cut and
-    ends in a hash of the whole. The result never leads out of the folder it is put into.
+    Slashes stay folders and letters of any script stay as they are. Characters that some file system refuses
+    become `_`, and so do a part's leading dot and its last dot or space; an overlong part is cut and ends in
+    a hash of the whole.
     """
     parts = [_part(part) for part in key.split("/") if part not in ("", ".")]
     return "/".join(parts) or "_"
 
 
+def source_of(key: str) -> str:
+    """The source picture or clip an item was made of: `folder/cat.jpg` of `folder/cat.jpg/0003`.
+
+    It ends at the first part with the suffix of a picture or clip; without one it is the first part.
+    """
+    found = _MEDIA_SUFFIX.search(key)
+    return key[: found.end()] if found else key.split("/", 1)[0]
+
+
 def _part(part: str) -> str:
-    name = _NOT_PORTABLE.sub("_", part)
-    name = re.sub(r"^\.|[. ]$", "_", name)
+    name = re.sub(r"^\.|[. ]$", "_", _NOT_PORTABLE.sub("_", part))
     encoded = name.encode()
     if len(encoded) <= _NAME_BYTES:
         return name
     digest = hashlib.blake2b(part.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return encoded[:_NAME_BYTES].decode(errors="ignore") + "~" + digest
-
-
-class TargetNames:
-    """The files and folders taken in one export; every item must get names of its own."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, str] = {}
-        self._folders: dict[str, str] = {}
-
-    def claim(self, key: str, *suffixes: str) -> str:
-        """The stem for an item that is written as one file per suffix.
-
-        Raises:
-            ExportError: if one of the files was claimed, or is the folder of another item; names both.
-        """
-        stem = file_stem(key)
-        for file in (stem + suffix for suffix in dict.fromkeys(suffixes)):
-            _refuse_second(self._files.get(file) or self._folders.get(file), key, file)
-            self._files[file] = key
-        for folder in map(str, PurePosixPath(stem).parents):
-            _refuse_second(self._files.get(folder), key, folder)
-            self._folders.setdefault(folder, key)
-        return stem
-
-
-def _refuse_second(first: str | None, second: str, name: str) -> None:
-    if first is not None:
-        raise ExportError(
-            f"items {first!r} and {second!r} would both be written as {name!r}: give the items keys that "
-            "differ in letters, digits, spaces or dashes"
-        )

@@ -17,7 +17,7 @@ class Medium:
 
     Attributes:
         path: relative to the page.
-        caption: what is written under it.
+        caption: what is written under a picture, or read aloud for a clip.
         width, height: in pixels.
     """
 
@@ -97,10 +97,8 @@ def _legend(boxes: Mapping[str, int]) -> str:
 def _source(source: Source) -> str:
     clip, pictures = _clip(source), _pictures(source.pictures)
     kind = "both" if clip and pictures else "one"
-    heading = escape(source.key) or "Pictures"
-    return (
-        f'<section class="{kind}">\n<h2>{heading}</h2>\n<div class="row">\n{clip}{pictures}</div>\n</section>'
-    )
+    heading = f"<h2>{escape(source.key) or 'Pictures'}</h2>"
+    return f'<section class="{kind}">\n{heading}\n<div class="row">\n{clip}{pictures}</div>\n</section>'
 
 
 def _clip(source: Source) -> str:
@@ -110,8 +108,8 @@ def _clip(source: Source) -> str:
     poster = f' poster="{_url(source.pictures[0].path)}"' if source.pictures else ""
     return (
         f'<figure class="clip"><video src="{_url(clip.path)}"{poster} width="{clip.width}" '
-        f'height="{clip.height}" muted loop autoplay controls playsinline preload="metadata"></video>'
-        f"<figcaption>{escape(clip.caption)}</figcaption></figure>\n"
+        f'height="{clip.height}" muted loop autoplay controls playsinline preload="metadata" '
+        f'aria-label="{escape(clip.caption)}"></video></figure>\n'
     )
 
 

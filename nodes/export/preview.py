@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from nodegraph import Artifact, Collected, Context, Param, node
 from nodes.export.folder import ExportFolder
-from nodes.export.names import TargetNames
+from nodes.export.names import file_stems
 from nodes.export.page import Medium, Source, Totals, render_page
 from nodes.export.samples import union_of_names
 from nodes.export.sheets import Grid, Tile, compose_sheet
@@ -55,7 +55,7 @@ def export_preview(
     shown = [key for group in groups for key in group.pictures]
     counts = {item.key: len(item.value) for item in boxes} if boxes is not None else {}
     pictures = _write_media(folder, "pictures", images, {key: _caption(key, counts) for key in shown})
-    players = {group.key: "" for group in groups if group.has_clip}
+    players = {group.key: group.key for group in groups if group.has_clip}
     playing = _write_media(folder, "clips", clips, players) if clips is not None else {}
     sheets = _write_sheets(folder, images, shown, Grid(columns, (cell, cell * 3 // 4)), ctx)
     sources = [
@@ -120,11 +120,11 @@ def _write_media(
     folder: ExportFolder, place: str, files: Collected[File], captions: Mapping[str, str]
 ) -> dict[str, Medium]:
     """Write the files of the captioned items under `place`."""
-    names = TargetNames()
+    stems = file_stems(files.keys())
     media: dict[str, Medium] = {}
     for key, caption in captions.items():
         file = files[key].value
-        path = f"{place}/{names.claim(key, file.suffix)}{file.suffix}"
+        path = f"{place}/{stems[key]}{file.suffix}"
         folder.write(path, file.data, [key])
         media[key] = Medium(path, caption, file.width, file.height)
     return media

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodegraph import Collected
-from nodes.export.names import ExportError, TargetNames
+from nodes.export.folder import ExportError
+from nodes.export.names import file_stems
 from nodes.types import Boxes, Categories, File
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Sample:
 
     Attributes:
         key: the item key.
-        stem: relative POSIX path without suffix, safe as a file name and unique in the export.
+        stem: relative POSIX path without suffix, safe as a file name.
         file: the encoded picture.
         boxes: its objects.
     """
@@ -40,20 +41,20 @@ class Sample:
         return self.stem + self.file.suffix
 
 
-def samples_of(files: Collected[File], boxes: Collected[Boxes], label_suffix: str = "") -> Iterator[Sample]:
+def samples_of(
+    files: Collected[File], boxes: Collected[Boxes], adapt: Callable[[str], str] = str
+) -> Iterator[Sample]:
     """Pair pictures and boxes by item key, in the order of the pictures, loading one at a time.
 
-    `label_suffix` is that of the label file written beside each picture, if there is one.
+    `adapt` makes of a portable file stem what the format needs.
 
     Raises:
-        ExportError: if an item is in one stream only, or two items would get the same file name.
+        ExportError: if an item is in one stream only.
     """
     _check_same_keys(files, boxes)
-    names = TargetNames()
+    stems = file_stems(files.keys(), adapt)
     for item in files:
-        file = item.value
-        stem = names.claim(item.key, file.suffix, label_suffix or file.suffix)
-        yield Sample(item.key, stem, file, boxes[item.key].value)
+        yield Sample(item.key, stems[item.key], item.value, boxes[item.key].value)
 
 
 def _check_same_keys(files: Collected[File], boxes: Collected[Boxes]) -> None:

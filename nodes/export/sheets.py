@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nodes.export.names import ExportError
+from nodes.export.folder import ExportError
 from nodes.image.font import font_path
 from nodes.types import File
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import Annotated
 
 from nodegraph import Param
+from nodes.export.names import source_of
 
 ValShare = Annotated[
     float,
@@ -21,9 +22,9 @@ SplitName = Annotated[
 def split_of(key: str, split: str, val_share: float) -> str:
     """The split of an item: `"val"` for a share of the sources, else `split`.
 
-    The source is the first part of the item key, so frames of one clip never straddle the parts. It is
-    chosen by a hash of its name: a picture that is added moves no other one.
+    Frames of one clip have one source and never straddle the parts. A source is chosen by a hash of its name:
+    a picture that is added moves no other one.
     """
-    source = key.split("/", 1)[0].encode("utf-8", "surrogatepass")
+    source = source_of(key).encode("utf-8", "surrogatepass")
     place = int.from_bytes(hashlib.blake2b(source, digest_size=8).digest(), "big") / 2**64
     return "val" if place < val_share else split

@@ -7,8 +7,8 @@ from io import BytesIO, StringIO
 from typing import Annotated, NamedTuple
 
 from nodegraph import Artifact, Collected, Context, Param, node
-from nodes.export.folder import ExportFolder
-from nodes.export.names import ExportError, TargetNames
+from nodes.export.folder import ExportError, ExportFolder
+from nodes.export.names import file_stems
 from nodes.types import File
 
 Label = int | str
@@ -48,11 +48,11 @@ def export_video(
             get the same file name.
     """
     out = ExportFolder(ctx.new_folder())
-    names = TargetNames()
+    stems = file_stems(clips.keys())
     rows: list[_Row] = []
     for item in clips:
         clip = item.value
-        name = names.claim(item.key, clip.suffix) + clip.suffix
+        name = stems[item.key] + clip.suffix
         frames, fps = _timing(clip, item.key)
         rows.append(_Row(name, _label_of(item.key, labels), item.key, frames, fps, clip.width, clip.height))
         out.write(f"{folder}/{name}", clip.data, [item.key])

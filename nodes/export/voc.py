@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from nodegraph import Artifact, Collected, Context, node
-from nodes.export.folder import ExportFolder
-from nodes.export.names import ExportError
+from nodes.export.folder import ExportError, ExportFolder
 from nodes.export.samples import Sample, clipped, samples_of
 from nodes.export.split import SplitName, ValShare, split_of
 from nodes.types import Boxes, File
@@ -30,7 +29,8 @@ def export_voc(
 
     Coordinates are whole pixels, 1-based and inclusive, as the VOC devkit defines them: a box over a whole
     picture of 640 × 480 is 1, 1, 640, 480. Boxes are clipped into the picture first; those thinner than
-    0.01 px there are left out, any other keeps at least one pixel.
+    0.01 px there are left out, any other keeps at least one pixel. Picture ids are flat words, so an item
+    `cat/0003` is written as `cat__0003`.
 
     Raises:
         ExportError: if an item is in one stream only, a class name cannot stand in XML, or two items would
@@ -38,7 +38,7 @@ def export_voc(
     """
     folder = ExportFolder(ctx.new_folder())
     listed: dict[str, list[tuple[str, str]]] = {split: []}
-    for done, sample in enumerate(samples_of(files, boxes, label_suffix=".xml"), start=1):
+    for done, sample in enumerate(samples_of(files, boxes, _picture_id), start=1):
         folder.write(f"JPEGImages/{sample.name}", sample.file.data, [sample.key])
         folder.write(f"Annotations/{sample.stem}.xml", _annotation(sample), [sample.key])
         listed.setdefault(split_of(sample.key, split, val_share), []).append((sample.stem, sample.key))
@@ -47,6 +47,11 @@ def export_voc(
         lines = "".join(f"{stem}\n" for stem, _ in entries)
         folder.write(f"ImageSets/Main/{part}.txt", lines, [key for _, key in entries])
     return folder.artifact()
+
+
+def _picture_id(stem: str) -> str:
+    """The stem as VOC's lists take it: folders and spaces become underscores, as its ids are flat words."""
+    return re.sub(r"\s", "_", stem.replace("/", "__"))
 
 
 def _annotation(sample: Sample) -> str:

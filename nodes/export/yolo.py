@@ -34,7 +34,7 @@ def export_yolo(
     folder = ExportFolder(ctx.new_folder())
     names = union_of_names(item.value for item in boxes)
     used: set[str] = set()
-    for done, sample in enumerate(samples_of(files, boxes, label_suffix=".txt"), start=1):
+    for done, sample in enumerate(samples_of(files, boxes, _readable), start=1):
         part = split_of(sample.key, split, val_share)
         used.add(part)
         folder.write(f"images/{part}/{sample.name}", sample.file.data, [sample.key])
@@ -42,6 +42,11 @@ def export_yolo(
         ctx.progress(done, len(files))
     folder.write("data.yaml", _data_yaml(names, split, used), files.keys())
     return folder.artifact()
+
+
+def _readable(stem: str) -> str:
+    """The stem without a folder called `images`: readers find a label by the last one in a picture's path."""
+    return "/".join(part + "_" if part == "images" else part for part in stem.split("/"))
 
 
 def _rows(sample: Sample, names: Sequence[str]) -> Iterator[str]:
