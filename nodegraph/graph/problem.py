@@ -33,7 +33,9 @@ class Problem:
         return asdict(self)
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        place = (
+            f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        )
         hint = f"\n    {self.hint}" if self.hint else ""
         return f"{place}{self.message} [{self.code}] at {self.pointer or '/'}{hint}"
 
