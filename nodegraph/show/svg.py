@@ -21,17 +21,19 @@ _PILL = 28.0
 _OUTPUT = "out\0"
 """Begins the box ids of the graph's outputs; no node id can."""
 
-_STYLE = """
-.ng{--ground:#fbfcfe;--box:#fff;--head:#f1f4f9;--line:#cbd3df;--text:#1b2430;--dim:#5d6b7e;--pill:#e6ecf5}
-@media (prefers-color-scheme:dark){.ng{--ground:#12161c;--box:#1d232c;--head:#262e39;--line:#3b4656;--text:#e7ecf3;\
---dim:#9aa8ba;--pill:#2c3644}}
-.ng .ground{fill:var(--ground)}.ng .box{fill:var(--box);stroke:var(--line);stroke-width:1.2}
-.ng .head{fill:var(--head)}.ng .pill{fill:var(--pill);stroke:var(--line);stroke-width:1.2}
-.ng text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--text)}
-.ng .title{font-size:14px;font-weight:600}.ng .dim{font-size:11.5px;fill:var(--dim)}.ng .label{font-size:12px}
-.ng .wire{fill:none;stroke-linecap:round}.ng .core{stroke:var(--ground)}.ng .port{stroke:var(--box);stroke-width:1.5}
-.ng .end{text-anchor:end}.ng .rule{stroke:var(--line);stroke-width:1}
-"""
+_STYLE = (
+    ".ng{--ground:#fbfcfe;--box:#fff;--head:#f1f4f9;--line:#cbd3df;--text:#1b2430;--dim:#5d6b7e;--pill:#e6ecf5}"
+    "@media (prefers-color-scheme:dark){.ng{--ground:#12161c;--box:#1d232c;--head:#262e39;--line:#3b4656;"
+    "--text:#e7ecf3;--dim:#9aa8ba;--pill:#2c3644}}"
+    ".ng .ground{fill:var(--ground)}.ng .box{fill:var(--box);stroke:var(--line);stroke-width:1.2}"
+    ".ng .head{fill:var(--head)}.ng .pill{fill:var(--pill);stroke:var(--line);stroke-width:1.2}"
+    '.ng text{font-family:ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;'
+    "fill:var(--text)}"
+    ".ng .title{font-size:14px;font-weight:600}.ng .dim{font-size:11.5px;fill:var(--dim)}"
+    ".ng .label{font-size:12px}.ng .end{text-anchor:end}.ng .rule{stroke:var(--line);stroke-width:1}"
+    ".ng .wire{fill:none;stroke-linecap:round}.ng .core{stroke:var(--ground)}"
+    ".ng .port{stroke:var(--box);stroke-width:1.5}"
+)
 
 
 @dataclass(frozen=True, slots=True)

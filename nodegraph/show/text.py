@@ -50,7 +50,7 @@ class _Rails:
 
 
 def graph_text(graph: CheckedGraph) -> str:
-    """Draw a graph from top to bottom: rails, then the node's id, type, where it is called, links and params."""
+    """Draw a graph from top to bottom: rails, then each node's id, type, stream, links and params."""
     last_reader = {source.node: node.id for node in graph.nodes.values() for source in node.links.values()}
     rails = _Rails()
     drawn: list[tuple[str, CheckedNode]] = []

@@ -1,0 +1,39 @@
+# Everything a person does has one command: make demo, test, lint, bench, clean.
+# `demo` and `test` set up .venv from nothing; what is installed is pinned in constraints.txt.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --constraint constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.installed
+	@$(BIN)/nodegraph run graphs/camera_motion.json
+	@echo "Look at out/camera_motion/preview/index.html in a browser."
+
+test: .venv/.installed-dev
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed-dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/.installed-dev
+	@set -e; for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find nodegraph nodes tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.installed: pyproject.toml constraints.txt
+	@echo "Installing into .venv (once, about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "Installing the tools for testing (once) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,6 @@
+"""The report that stays with every run, as text and as a static HTML page; pure functions."""
+
+from nodegraph.report.page import html_report, run_html
+from nodegraph.report.text import text_report
+
+__all__ = ["html_report", "run_html", "text_report"]

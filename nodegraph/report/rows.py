@@ -1,0 +1,63 @@
+"""What the reports say of a run, in words, whatever they are written in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from nodegraph.run.result import NodeReport, Run, RunOutput
+from nodegraph.show.wording import counted, seconds_text
+
+COLUMNS = ("node", "type", "calls", "ran", "cached", "failed", "skipped", "dropped", "time")
+
+_REASONS = 3
+
+
+def state_of(run: Run) -> str:
+    """How a run ended, in one word: `done`, `interrupted` or `failed`."""
+    return "interrupted" if run.interrupted else "done" if run.ok else "failed"
+
+
+def headline(run: Run) -> str:
+    """How a run ended, in one line."""
+    ran = sum(node.executed for node in run.nodes.values())
+    cached = sum(node.cached for node in run.nodes.values())
+    failed = sum(node.failed for node in run.nodes.values())
+    calls = f"{counted(ran, 'call')} ran, {cached:,} cached" + (f", {failed:,} failed" if failed else "")
+    return f"{state_of(run)} in {seconds_text(run.seconds)}: {calls}"
+
+
+def node_row(name: str, node: NodeReport) -> tuple[str, ...]:
+    """The cells of a node under `COLUMNS`; a zero is left blank."""
+    counts = (node.items, node.executed, node.cached, node.failed, node.skipped, node.dropped)
+    return (name, node.type, *(f"{count:,}" if count else "" for count in counts), seconds_text(node.seconds))
+
+
+def why_ran(node: NodeReport) -> str:
+    """Why a node's calls ran, most frequent first."""
+    return _tally(node.reasons)
+
+
+def why_dropped(node: NodeReport) -> str:
+    """Why a node left items out, most frequent first."""
+    return _tally(node.drop_reasons)
+
+
+def output_text(output: RunOutput) -> str:
+    """An output of the graph in one line."""
+    if output.missing:
+        return "not made"
+    if output.has_value:
+        return json.dumps(output.value, ensure_ascii=False)
+    if output.path is not None:
+        return str(output.path)
+    if output.items is not None:
+        return f"{counted(output.items, 'item')}, {(output.digest or '')[:16]}"
+    return (output.digest or "")[:16]
+
+
+def _tally(reasons: Mapping[str, int]) -> str:
+    ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+    texts = [reason if count == 1 else f"{reason} ({count:,})" for reason, count in ordered[:_REASONS]]
+    rest = sum(count for _, count in ordered[_REASONS:])
+    return ", ".join([*texts, f"other reasons ({rest:,})"] if rest else texts)

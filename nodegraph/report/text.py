@@ -1,0 +1,43 @@
+"""The run report as a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodegraph.report.rows import COLUMNS, headline, node_row, output_text, why_dropped, why_ran
+from nodegraph.run.result import Run
+from nodegraph.show.wording import printable, table
+
+_SHOWN_ERRORS = 50
+
+
+def text_report(run: Run) -> str:
+    """How a run went: one line, a table of nodes, why calls ran, what was dropped, failed and made."""
+    sections = (section for section in _sections(run) if section)
+    return "\n\n".join(sections) + "\n"
+
+
+def failures_text(run: Run, *, indent: str = "  ") -> str:
+    """The failed calls as one table of node, item and error; long lists are cut and counted."""
+    shown = run.errors[:_SHOWN_ERRORS]
+    rows = [(error.node, error.item, f"{error.error}: {error.message}") for error in shown]
+    rest = len(run.errors) - len(rows)
+    more = f"\n{indent}... and {rest:,} more" if rest else ""
+    return table(rows, indent=indent) + more if rows else ""
+
+
+def _sections(run: Run) -> Iterator[str]:
+    yield f"{printable(run.graph)}, run {run.run}: {headline(run)}"
+    rows = [COLUMNS, *(node_row(name, node) for name, node in run.nodes.items())]
+    yield table(rows)
+    reasons = [(name, why_ran(node)) for name, node in run.nodes.items() if node.reasons]
+    yield _titled("why calls ran", reasons)
+    dropped = [(name, why_dropped(node)) for name, node in run.nodes.items() if node.drop_reasons]
+    yield _titled("dropped", dropped)
+    yield f"failed\n{failures_text(run)}" if run.errors else ""
+    yield _titled("warnings", [(warning,) for warning in run.warnings])
+    yield _titled("outputs", [(name, output_text(output)) for name, output in run.outputs.items()])
+
+
+def _titled(title: str, rows: list[tuple[str, ...]]) -> str:
+    return f"{title}\n{table(rows, indent='  ')}" if rows else ""

@@ -1,0 +1,61 @@
+"""What all tests share: the hypothesis profile, and the command line run as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "nodegraph",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("nodegraph")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    exit: int
+    stdout: str
+    stderr: str
+
+
+RunCli = Callable[..., Ended]
+
+
+def cli_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a command under test: nothing of the user's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NODEGRAPH_", "COV_"))}
+    for name in ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR"):
+        kept.pop(name, None)
+    return {**kept, "PYTHONWARNINGS": "error", **(extra or {})}
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> RunCli:
+    """Runs `nodegraph ARGUMENTS...` as a process in `tmp_path`, and gives exit status, stdout and stderr."""
+
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
+        ended = subprocess.run(
+            [sys.executable, "-m", "nodegraph.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env=cli_environment(env),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
