@@ -38,7 +38,8 @@ def node(
         aliases: former type ids, so that old graphs keep working.
 
     Raises:
-        DeclarationError: if the id or the signature is not acceptable; says what to change.
+        DeclarationError: if the id or the signature is not acceptable, or there is neither version nor
+            source; says what to change.
     """
     for name in (type_id, *aliases):
         if not TYPE_ID.fullmatch(name):
@@ -48,6 +49,10 @@ def node(
     local_names = sys._getframe(1).f_locals  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     def declare(function: F) -> F:
+        if version is None:
+            from nodegraph.node.code import require_source
+
+            require_source(function)
         declared = NodeType(
             id=type_id,
             version=version,
