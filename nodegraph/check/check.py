@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ from nodegraph.check.definition import Definition, define
 from nodegraph.check.inputs import Inputs, resolve_inputs
 from nodegraph.check.links import LinkFault, resolve
 from nodegraph.check.order import cycles, topological_order
-from nodegraph.check.overrides import Overrides, read_overrides
+from nodegraph.check.overrides import read_overrides
 from nodegraph.check.scope import Expansion, Instance, Scope, begin, expand
 from nodegraph.check.typing import Typed, check_link_types, type_node
 from nodegraph.graph.document import ABSENT, INPUTS, GraphDocument
 from nodegraph.graph.nearest import suggest
+from nodegraph.graph.paths import absolute_path
 from nodegraph.graph.place import Finding, Place, SourceText, locate
 from nodegraph.graph.problem import GraphError, Problem
 from nodegraph.graph.shape import Written, read_graph
@@ -245,5 +245,5 @@ def _assemble(resolution: Resolution, outputs: Mapping[str, Source], definition:
     document, path = definition.document, definition.source.path
     name = document.name or (path.stem if path is not None else "graph")
     return CheckedGraph(
-        name, document.seed or 0, nodes, outputs, Path(os.path.abspath(path)) if path else None
+        name, document.seed or 0, nodes, outputs, absolute_path(Path(), path) if path else None
     )

@@ -124,7 +124,7 @@ def _bind(
 def _settle_graph_input(
     instance: Instance, port: InputPort, name: str, given: Given, findings: list[Finding]
 ) -> Any:
-    """The value of a graph input for a node; a literal that the graph input itself refuses is reported there."""
+    """The value of a graph input for a node; what the graph input itself refuses is reported there."""
     declared = instance.scope.definition.ports.get(name)
     if declared is None or settle(given, declared, "the graph", []) is ABSENT:
         return ABSENT

@@ -9,7 +9,10 @@ from nodegraph.check.checked import Chain
 from nodegraph.node.signature import Kind
 from nodegraph.types.ports import Arity
 
-JOINS = "stream.zip (by order), stream.match (by key), stream.cross (every pair) or stream.concat (one after the other)"
+JOINS = (
+    "stream.zip (by order), stream.match (by key), stream.cross (every pair) "
+    "or stream.concat (one after the other)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class LinkLevel:
 
     @property
     def contribution(self) -> Chain:
-        """The level at which the node must be called for this link; a stream input takes off the innermost."""
+        """Where the node must be called for this link; a stream input takes off the innermost level."""
         return self.chain[:-1] if self.arity == "stream" else self.chain
 
 

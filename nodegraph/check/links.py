@@ -1,4 +1,4 @@
-"""What a link reads: an output of a node, across the borders of subgraphs, or the literal of a graph input."""
+"""What a link reads: an output, across the borders of subgraphs, or the literal of a graph input."""
 
 from __future__ import annotations
 

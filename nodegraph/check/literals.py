@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from nodegraph.graph.document import ABSENT, GraphInput
 from nodegraph.graph.nearest import nearest
+from nodegraph.graph.paths import absolute_path
 from nodegraph.graph.place import Finding, Place
 from nodegraph.graph.shape import shown
 from nodegraph.node.signature import BadLiteral, InputPort, Param, validate_literal
@@ -73,7 +74,7 @@ def read_text(given: Given, port: InputPort, findings: list[Finding]) -> Given |
     """Read the text of a command line: as it is for a str or path, else as JSON; None if it cannot be."""
     if not given.is_text:
         return given
-    text = cast(str, given.value)
+    text = cast("str", given.value)
     if _takes_text(port.type, text):
         return replace(given, is_text=False)
     try:
@@ -125,7 +126,7 @@ def absolute(value: Any, type_: Type, folder: Path) -> Any:
     """Make the paths in a value absolute, against a folder."""
     match type_:
         case Scalar("path"):
-            return Path(os.path.abspath(folder / value)) if isinstance(value, Path) else value
+            return absolute_path(folder, value) if isinstance(value, Path) else value
         case OneOf(members):
             for member in members:
                 value = absolute(value, member, folder)
@@ -140,7 +141,7 @@ def absolute(value: Any, type_: Type, folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of a Python literal: paths, Enums, tuples and pydantic models become JSON; all else stays."""
+    """The JSON form of paths, Enums, tuples and pydantic models in a Python literal; all else stays."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, os.PathLike):
@@ -150,9 +151,8 @@ def plain(value: Any) -> Any:
         return {name: plain(entry) for name, entry in entries.items()}
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in cast("Sequence[Any]", value)]
-    if hasattr(type(value), "model_json_schema"):
-        return value.model_dump(mode="json")
-    return value
+    dump = getattr(cast("object", value), "model_dump", None)
+    return dump(mode="json") if callable(dump) else value
 
 
 def is_json_value(value: Any) -> bool:

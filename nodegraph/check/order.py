@@ -36,15 +36,15 @@ def topological_order(reads: Mapping[str, Sequence[str]]) -> tuple[list[str], li
 
 
 def cycles(reads: Mapping[str, Sequence[str]], rest: Sequence[str]) -> list[list[str]]:
-    """One circle of each knot of nodes that read each other, in the order of the data: each is read by the next.
+    """One circle of each knot of nodes that read each other, in the order of the data.
 
-    A circle begins with the node of it that is written first.
+    Each node of a circle is read by the next; it begins with the one that is written first.
     """
     from typing import Any, cast
 
     import networkx
 
-    nx = cast(Any, networkx)
+    nx = cast("Any", networkx)
     graph = nx.DiGraph()
     inside = set(rest)
     graph.add_nodes_from(rest)

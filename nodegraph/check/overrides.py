@@ -1,4 +1,4 @@
-"""What overlays, the command line and Python callers lay over a graph: inputs, params, nodes replaced whole."""
+"""What overlays, the command line and Python callers lay over a graph: inputs, params and nodes."""
 
 from __future__ import annotations
 
@@ -111,6 +111,6 @@ def _give(name: str, value: Any, here: SourceText, overrides: Overrides) -> None
     if is_json_value(literal):
         overrides.inputs[name] = Given(literal, place)
         return
-    kind = type(cast(object, value)).__name__
+    kind = type(cast("object", value)).__name__
     message = f"graph input {name!r} takes a JSON value or a path, not a {kind}"
     overrides.findings.append(Finding(place, "not-a-literal", message))

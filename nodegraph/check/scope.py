@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from nodegraph.check.literals import Given, read_text, settle
 from nodegraph.check.overrides import Overrides
 from nodegraph.graph.document import NodeEntry
 from nodegraph.graph.nearest import suggest
+from nodegraph.graph.paths import absolute_path, name_beside, real_path
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.graph.shape import read_graph
 from nodegraph.node.registry import find, node_types
@@ -106,7 +106,7 @@ def begin(definition: Definition, overrides: Overrides) -> Expansion:
             given[name] = read
             settle(read, port, "the graph", findings)
     path = definition.source.path
-    files = ((_real(path), definition.source.name),) if path is not None else ()
+    files = ((real_path(path), definition.source.name),) if path is not None else ()
     root = Scope("", definition, None, given, files)
     return Expansion(root, overrides, findings)
 
@@ -146,7 +146,7 @@ def expand(expansion: Expansion, *node_ids: str) -> list[Instance]:
 
 def _enter(instance: Instance, definition: Definition) -> Scope:
     path = definition.source.path or Path()
-    files = (*instance.scope.files, (_real(path), definition.source.name))
+    files = (*instance.scope.files, (real_path(path), definition.source.name))
     return Scope(f"{instance.id}/", definition, instance, instance.params, files)
 
 
@@ -222,8 +222,8 @@ def _node_type(type_id: str, place: Place, findings: list[Finding]) -> NodeType 
 
 
 def _include(expansion: Expansion, scope: Scope, entry: NodeEntry, place: Place) -> Definition | None:
-    path = Path(os.path.abspath(place.source.folder / entry.type))
-    real = _real(path)
+    path = absolute_path(place.source.folder, entry.type)
+    real = real_path(path)
     if any(real == outer for outer, _ in scope.files):
         name = next(name for outer, name in scope.files if outer == real)
         loop = [inner for _, inner in scope.files]
@@ -233,13 +233,9 @@ def _include(expansion: Expansion, scope: Scope, entry: NodeEntry, place: Place)
         return None
     definition = expansion.definitions.get(real)
     if definition is None:
-        name = os.path.normpath(os.path.join(os.path.dirname(place.source.name), entry.type))
+        name = name_beside(place.source.name, entry.type)
         definition = define(read_graph(path, name, rank=len(expansion.definitions) + 1), path)
         expansion.definitions[real] = definition
         expansion.findings.extend(definition.findings)
     expansion.includes.append((place, definition.source))
     return definition if definition.is_readable else None
-
-
-def _real(path: Path) -> str:
-    return os.path.realpath(path)

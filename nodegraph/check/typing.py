@@ -11,7 +11,7 @@ from nodegraph.check.levels import LinkLevel, call_chain, output_chain
 from nodegraph.check.scope import Instance
 from nodegraph.graph.place import Finding
 from nodegraph.node.signature import NodeType
-from nodegraph.types.ports import Nothing, OneOf, Type, Variable, accepts, bind
+from nodegraph.types.ports import DictOf, ListOf, Nothing, OneOf, Type, Variable, accepts, bind
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,15 @@ def check_link_types(
 
 def has_variable(type_: Type) -> bool:
     """Whether the type depends on what is linked."""
-    return bind(type_, _Everything()) != type_
-
-
-class _Everything(dict[str, Type]):
-    """Binds every type variable to nothing in particular."""
-
-    def get(self, name: str, default: Type | None = None) -> Type:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return Nothing()
+    match type_:
+        case Variable():
+            return True
+        case ListOf(element) | DictOf(element):
+            return has_variable(element)
+        case OneOf(members):
+            return any(has_variable(member) for member in members)
+        case _:
+            return False
 
 
 def _offered(bound: BoundInput, known: Mapping[str, Typed]) -> Type | None:

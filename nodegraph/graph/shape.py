@@ -96,7 +96,7 @@ def _read(cls: type[D], source: SourceText, data: Any, findings: Sequence[Findin
     dented = frozenset(str(dent.location[1]) for dent in dents if _is_in_node(dent.location))
     lost = frozenset((str(dent.lost[0]), str(dent.lost[1])) for dent in dents if len(dent.lost) == 2)
     document = _graph(sound, source) if cls is GraphDocument else _overlay(sound)
-    return Written(source, cast(D, document), dented, lost, tuple(found))
+    return Written(source, cast("D", document), dented, lost, tuple(found))
 
 
 def shown(value: Any, *, width: int = 60) -> str:
@@ -219,10 +219,10 @@ def _without(data: Mapping[str, Any], lost: Sequence[Location]) -> dict[str, Any
             continue
         for depth in range(1, len(location)):
             above = owned[location[: depth - 1]]
-            name = cast(str, location[depth - 1])
+            name = cast("str", location[depth - 1])
             if location[:depth] not in owned:
                 owned[location[:depth]] = above[name] = dict(above[name])
-        owned[location[:-1]].pop(cast(str, location[-1]), None)
+        owned[location[:-1]].pop(cast("str", location[-1]), None)
     return copied
 
 
@@ -259,8 +259,10 @@ def _node(entry: Mapping[str, Any]) -> NodeEntry:
 @cache
 def _adapter(cls: type) -> Any:
     """A pydantic validator of the JSON object of a graph or an overlay."""
+    from typing import NotRequired
+
     from pydantic import ConfigDict, TypeAdapter, with_config
-    from typing_extensions import NotRequired, TypedDict
+    from typing_extensions import TypedDict
 
     strict = ConfigDict(extra="forbid", strict=True)
 
