@@ -1,0 +1,188 @@
+"""What waits for the next group commit, and how it is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from blake3 import blake3
+
+from nodegraph.store.contents import Content
+from nodegraph.store.rows import Key, Row, pack, pack_row, seal, short_id, unpack, unseal
+from nodegraph.types.wire import Digest
+
+# Python gives up its lock once for each statement. In a busy process it takes up to 5 ms to have it back,
+# so a group is written by few statements of many rows; sizes fit the statement cache and SQLite's limits.
+_GROUPS = (500, 25, 1)
+_COST_MEMORY = 1000
+_INSERT_CONTENT = (
+    " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, kind=excluded.kind, "
+    "size=excluded.size, mtime_ns=excluded.mtime_ns, ctime_ns=excluded.ctime_ns, inode=excluded.inode"
+)
+
+
+@dataclass(slots=True)
+class Pending:
+    """Entries that are recorded but not committed yet.
+
+    Attributes:
+        facts: payloads by name, for each of the tables of sealed payloads except rows and failures.
+        used: digests whose bytes were used in this run.
+        costs: seconds and calls to add, by type id.
+        nbytes: about how much memory all that takes.
+    """
+
+    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
+    failures: dict[Key, bytes] = field(default_factory=dict[Key, bytes])
+    facts: dict[str, dict[bytes, bytes]] = field(default_factory=dict[str, dict[bytes, bytes]])
+    small: dict[Digest, bytes] = field(default_factory=dict[Digest, bytes])
+    contents: dict[bytes, Content] = field(default_factory=dict[bytes, Content])
+    used: set[bytes] = field(default_factory=set[bytes])
+    costs: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    nbytes: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.rows or self.small or self.used or self.facts or self.contents or self.failures or self.costs
+        )
+
+    def under(self, later: Pending) -> Pending:
+        """This and what was recorded after it, as one."""
+        facts = {
+            table: {**self.facts.get(table, {}), **later.facts.get(table, {})}
+            for table in {**self.facts, **later.facts}
+        }
+        costs = dict(self.costs)
+        for type_id, (seconds, calls) in later.costs.items():
+            before = costs.get(type_id, (0.0, 0))
+            costs[type_id] = (before[0] + seconds, before[1] + calls)
+        failures = {key: body for key, body in self.failures.items() if key not in later.rows}
+        return Pending(
+            {**self.rows, **later.rows},
+            {**failures, **later.failures},
+            facts,
+            {**self.small, **later.small},
+            {**self.contents, **later.contents},
+            self.used | later.used,
+            costs,
+            self.nbytes + later.nbytes,
+        )
+
+    def write(self, connection: sqlite3.Connection, run: int) -> None:
+        """Write everything within the transaction that `connection` is in, as used in `run`."""
+        for table, payloads in self.facts.items():
+            _insert_facts(connection, table, payloads.items())
+        small = ((short_id(digest), run, digest, body) for digest, body in self.small.items())
+        _insert(connection, "small", 4, small, " ON CONFLICT(id) DO UPDATE SET used=excluded.used")
+        write_contents(connection, list(self.contents.values()), run)
+        _insert_facts(connection, "rows", ((key, pack_row(row)) for key, row in self.rows.items()))
+        if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
+            _for_ids(connection, "DELETE FROM failures WHERE id IN ", map(short_id, self.rows))
+        _insert_facts(connection, "failures", self.failures.items())
+        for type_id, (seconds, calls) in self.costs.items():
+            _add_cost(connection, type_id, seconds, calls)
+        if self.used:
+            touch(connection, self.used, run)
+
+
+def cost_name(type_id: str) -> bytes:
+    """The name under which the cost of a node type stands."""
+    return blake3(type_id.encode()).digest()
+
+
+def touch(connection: sqlite3.Connection, digests: Iterable[bytes], run: int) -> None:
+    """Mark bytes as used in `run`."""
+    ids = sorted(map(short_id, digests))
+    for table in ("small", "contents"):
+        _for_ids(connection, f"UPDATE {table} SET used={run:d} WHERE used<{run:d} AND id IN ", ids)
+
+
+def write_contents(connection: sqlite3.Connection, contents: Sequence[Content], run: int) -> None:
+    """Enter files, new or seen again, and keep the total of their sizes."""
+    if not contents:
+        return
+    known = _sum_sizes(connection, contents)
+    values = (
+        (short_id(c.digest), run, c.digest, int(c.kind), c.size, c.mtime_ns, c.ctime_ns, c.inode)
+        for c in contents
+    )
+    _insert(connection, "contents", 8, values, _INSERT_CONTENT)
+    added = sum(content.size for content in contents) - known
+    connection.execute("UPDATE totals SET bytes=bytes+?", (added,))
+
+
+def forget_contents(connection: sqlite3.Connection, contents: Sequence[Content]) -> None:
+    """Leave out files that are no longer there."""
+    known = _sum_sizes(connection, contents)
+    _for_ids(connection, "DELETE FROM contents WHERE id IN ", [short_id(c.digest) for c in contents])
+    connection.execute("UPDATE totals SET bytes=bytes-?", (known,))
+
+
+def forget_small(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:
+    """Leave out the bytes of small values."""
+    _for_ids(connection, "DELETE FROM small WHERE id IN ", map(short_id, digests))
+
+
+def _sum_sizes(connection: sqlite3.Connection, contents: Sequence[Content]) -> int:
+    total = 0
+    for content in contents:
+        query = "SELECT size FROM contents WHERE id=?"
+        found = connection.execute(query, (short_id(content.digest),)).fetchone()
+        if found is not None and isinstance(found[0], int):
+            total += found[0]
+    return total
+
+
+def _insert_facts(
+    connection: sqlite3.Connection, table: str, payloads: Iterable[tuple[bytes, bytes]]
+) -> None:
+    _insert(connection, table, 3, ((short_id(name), name, seal(name, payload)) for name, payload in payloads))
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    table: str,
+    width: int,
+    values: Iterable[tuple[Any, ...]],
+    on_conflict: str = "",
+) -> None:
+    entries = list(values)
+    start = 0
+    for count in _GROUPS:
+        statement = _insert_statement(table, width, count, on_conflict)
+        while len(entries) - start >= count:
+            group = entries[start : start + count]
+            connection.execute(statement, [value for entry in group for value in entry])
+            start += count
+
+
+@lru_cache(maxsize=64)
+def _insert_statement(table: str, width: int, count: int, on_conflict: str) -> str:
+    entry = f"({','.join('?' * width)})"
+    verb = "INSERT" if on_conflict else "INSERT OR REPLACE"
+    return f"{verb} INTO {table} VALUES {','.join([entry] * count)}{on_conflict}"
+
+
+def _for_ids(connection: sqlite3.Connection, statement: str, ids: Iterable[int]) -> None:
+    """Run a statement that ends in `IN` for all ids, the last group filled up with one of them."""
+    every = list(ids)
+    count = _GROUPS[0] if len(every) > _GROUPS[1] else _GROUPS[1]
+    for start in range(0, len(every), count):
+        group = every[start : start + count]
+        group += group[-1:] * (count - len(group))
+        connection.execute(f"{statement}({','.join('?' * count)})", group)
+
+
+def _add_cost(connection: sqlite3.Connection, type_id: str, seconds: float, calls: int) -> None:
+    """Add to the cost of a type; what is long ago counts less and less."""
+    name = cost_name(type_id)
+    found = connection.execute("SELECT body FROM costs WHERE id=?", (short_id(name),)).fetchone()
+    payload = unseal(name, found[0]) if found else None
+    if payload is not None:
+        _, known_seconds, known_calls = unpack(payload)
+        share = min(1.0, _COST_MEMORY / known_calls) if known_calls else 0.0
+        seconds, calls = seconds + known_seconds * share, calls + known_calls * share
+    _insert_facts(connection, "costs", [(name, pack((type_id, seconds, calls)))])

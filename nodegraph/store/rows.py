@@ -1,0 +1,89 @@
+"""What the index keeps of a call, and the seal that tells a damaged entry from a sound one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NewType, cast
+from zlib import crc32
+
+import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
+from blake3 import blake3
+
+from nodegraph.types.wire import Digest
+
+msgpack = cast("Any", untyped_msgpack)
+
+Key = NewType("Key", bytes)
+"""32 bytes: the fingerprint of a call."""
+
+_DIGEST_BYTES = 32
+_SEAL_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a finished call came to.
+
+    Attributes:
+        outputs: the digest of each output, in the order of the node type's outputs.
+        dropped: the reason, if the call left its item out.
+        seconds: what the call took.
+        recipe: the id of its recipe record, see `Store.recipe`.
+        inputs: where its inputs came from, a record of the engine's.
+        run: the run that computed it.
+    """
+
+    outputs: tuple[Digest, ...]
+    dropped: str | None
+    seconds: float
+    recipe: int
+    inputs: bytes
+    run: int
+
+
+def short_id(name: bytes) -> int:
+    """The 64 bits of a 32-byte hash by which the index finds it."""
+    return int.from_bytes(name[:8], "little", signed=True)
+
+
+def recipe_id(record: bytes) -> int:
+    """The id of a recipe record: the same in every process and store."""
+    return short_id(blake3(record).digest())
+
+
+def pack_row(row: Row) -> bytes:
+    """The payload that `unpack_row` reads."""
+    return pack((b"".join(row.outputs), row.dropped, row.seconds, row.recipe, row.inputs, row.run))
+
+
+def unpack_row(payload: bytes) -> Row:
+    """The row of a payload."""
+    joined, dropped, seconds, recipe, inputs, run = unpack(payload)
+    if len(joined) == _DIGEST_BYTES:
+        return Row((joined,), dropped, seconds, recipe, inputs, run)
+    outputs = tuple(joined[start : start + _DIGEST_BYTES] for start in range(0, len(joined), _DIGEST_BYTES))
+    return Row(outputs, dropped, seconds, recipe, inputs, run)
+
+
+def seal(name: bytes, payload: bytes) -> bytes:
+    """Payload behind a checksum over the name and itself."""
+    return crc32(payload, crc32(name)).to_bytes(_SEAL_BYTES, "little") + payload
+
+
+def unseal(name: bytes, body: object) -> bytes | None:
+    """The payload of a sealed body; None if name or body is not what was sealed."""
+    if type(body) is not bytes:
+        return None
+    payload = body[_SEAL_BYTES:]
+    sound = crc32(payload, crc32(name)).to_bytes(_SEAL_BYTES, "little") == body[:_SEAL_BYTES]
+    return payload if sound else None
+
+
+def pack(value: object) -> bytes:
+    """The msgpack of a plain value."""
+    return cast("bytes", msgpack.packb(value))
+
+
+def unpack(payload: bytes) -> Any:
+    """The plain value of msgpack bytes; maps may have keys of any type."""
+    return msgpack.unpackb(payload, strict_map_key=False)

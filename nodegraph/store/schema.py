@@ -1,0 +1,127 @@
+"""The tables of the index, and how an index is told from something else.
+
+Every table finds its entries by `id`, 64 bits of a 32-byte hash, the `name`, that stands beside it.
+Tables grow at their end and only the narrow index over `id` is hit at random: with the hash itself as
+primary key, each recorded row dirties a page of its own and costs three times as much.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+FORMAT = 1
+"""Number of the format; a store with a greater one is refused."""
+
+FACTS = ("rows", "failures", "recipes", "nodes", "costs", "stats")
+"""Tables of sealed payloads: see `nodegraph.store.rows.seal`."""
+
+_APPLICATION = 0x6E6F6467
+
+_PATIENCE_S = 60
+_SETTINGS = (
+    "synchronous=NORMAL",
+    "temp_store=MEMORY",
+    "cache_size=-16000",
+    "secure_delete=OFF",
+    "cell_size_check=ON",
+    "trusted_schema=OFF",
+    "wal_autocheckpoint=4000",
+)
+
+_TABLES = {
+    **{fact: f"CREATE TABLE {fact}(id INTEGER UNIQUE, name BLOB, body BLOB)" for fact in FACTS},
+    "small": "CREATE TABLE small(id INTEGER UNIQUE, used INTEGER, name BLOB, body BLOB)",
+    "contents": (
+        "CREATE TABLE contents(id INTEGER UNIQUE, used INTEGER, name BLOB, kind INTEGER, "
+        "size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER)"
+    ),
+    "runs": (
+        "CREATE TABLE runs(id INTEGER PRIMARY KEY AUTOINCREMENT, started REAL, finished REAL, ok INTEGER, "
+        "process BLOB, body BLOB, report BLOB)"
+    ),
+    "totals": "CREATE TABLE totals(format INTEGER, bytes INTEGER)",
+}
+
+
+class WrongSchemaError(sqlite3.DatabaseError):
+    """A database that is not a sound index."""
+
+
+class NewerFormatError(Exception):
+    """An index that a newer version of nodegraph made."""
+
+
+Mode = Literal["ro", "rw", "rwc", "memory"]
+
+
+def connect(path: Path, mode: Mode) -> sqlite3.Connection:
+    """A connection with the settings that every one has; text comes as bytes.
+
+    Raises:
+        sqlite3.Error: if the database cannot be opened, or in mode `rw` is not there.
+    """
+    try:
+        connection = _open(path, f"mode={mode}")
+    except sqlite3.OperationalError:
+        if mode != "ro":
+            raise
+        # Beside a log SQLite wants its shared memory file; where none can be made, the log is not read.
+        connection = _open(path, "mode=ro&immutable=1")
+    connection.text_factory = bytes
+    return connection
+
+
+def _open(path: Path, options: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{options}",
+        uri=True,
+        timeout=_PATIENCE_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for setting in _SETTINGS:
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Lay out an empty database."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id={_APPLICATION}")
+    connection.execute(f"PRAGMA user_version={FORMAT}")
+    for statement in _TABLES.values():
+        connection.execute(statement)
+    connection.execute("INSERT INTO totals VALUES (?, 0)", (FORMAT,))
+    connection.execute("COMMIT")
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether the database has no table at all."""
+    return connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Refuse a database that is not an index of this format.
+
+    Raises:
+        NewerFormatError: if it is a sound index of a later format.
+        WrongSchemaError: if it is anything else.
+    """
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type='table'").fetchall())
+    total = connection.execute("SELECT format FROM totals").fetchone() if b"totals" in found else None
+    if application == _APPLICATION and version > FORMAT and total == (version,):
+        raise NewerFormatError(version)
+    expected = {name.encode(): statement.encode() for name, statement in _TABLES.items()}
+    found.pop(b"sqlite_sequence", None)
+    if application != _APPLICATION or version != FORMAT or total != (FORMAT,) or found != expected:
+        raise WrongSchemaError("its tables are not those of an index")
