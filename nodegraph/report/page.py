@@ -35,7 +35,8 @@ _STYLE = (
     "padding:5px 12px;border-bottom:1px solid var(--line);color:var(--text);background:none}"
     ".ngr th{background:var(--head);font-weight:600;white-space:nowrap}"
     ".ngr .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    ".ngr .dim{color:var(--dim)}.ngr .done{color:var(--good)}.ngr .failed{color:var(--bad)}.ngr .interrupted{color:var(--warn)}"
+    ".ngr .dim{color:var(--dim)}.ngr .done{color:var(--good)}.ngr .failed{color:var(--bad)}"
+    ".ngr .interrupted{color:var(--warn)}"
     ".ngr pre{white-space:pre-wrap;margin:4px 0;font-size:12.5px}"
     ".ngr code{font-size:13px;word-break:break-all}"
 )
@@ -105,7 +106,9 @@ def _error(error: CallError) -> str:
     text = f"<b>{_text(error.error)}</b>: {_text(error.message)}"
     if not error.traceback:
         return text
-    return f'{text}<details><summary class="dim">frames</summary><pre>{_text(error.traceback)}</pre></details>'
+    return (
+        f'{text}<details><summary class="dim">frames</summary><pre>{_text(error.traceback)}</pre></details>'
+    )
 
 
 def _output(output: RunOutput) -> str:

@@ -1,0 +1,34 @@
+"""The command line `nodegraph`: one module a command, `edge` for what they raise, `terminal` for output."""
+
+from __future__ import annotations
+
+import typer
+
+from nodegraph.cli import cache, check, doctor, fmt, get, nodes, plan, run, schema, show, trace
+from nodegraph.cli.edge import command
+
+app = typer.Typer(
+    name="nodegraph",
+    help="Run typed node graphs; only what changed is computed.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(command(run.run))
+app.command("plan")(command(plan.plan))
+app.command("check")(command(check.check))
+app.command("fmt")(command(fmt.fmt))
+app.command("show")(command(show.show))
+app.command("nodes")(command(nodes.nodes))
+app.command("schema")(command(schema.schema))
+app.command("get")(command(get.get))
+app.add_typer(cache.app, name="cache")
+app.command("trace")(command(trace.trace))
+app.command("doctor")(command(doctor.doctor))
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    app(prog_name="nodegraph")

@@ -1,0 +1,5 @@
+"""`python -m nodegraph.cli` is `nodegraph`."""
+
+from nodegraph.cli import main
+
+main()

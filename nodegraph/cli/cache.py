@@ -1,0 +1,277 @@
+"""`nodegraph cache`: what the store holds, whether it is sound, and making room in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nodegraph.cli.edge import DONE, FAILED, command
+from nodegraph.cli.options import (
+    AsJson,
+    GraphInputs,
+    NodePacks,
+    Overlays,
+    ParamValues,
+    Quiet,
+    StoreFolder,
+    UsageError,
+    parse_age,
+    parse_size,
+)
+from nodegraph.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from nodegraph.plan.plan import NodePlan
+    from nodegraph.store import Entry, Store, StoreStat
+
+_SHOWN_ENTRIES = 50
+_KEY_CHARS = 16
+
+app = typer.Typer(
+    help="Look at the store, check it, make room in it.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def stat(
+    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
+) -> int:
+    """Count what the store holds, in all and by node type."""
+    terminal = Terminal(json, quiet)
+    with _open(store, read_only=True) as opened:
+        counted = opened.stat()
+        folder = opened.folder
+    if json:
+        terminal.result_json(_stat_json(folder, counted))
+    else:
+        terminal.result(_stat_text(folder, counted))
+    return DONE
+
+
+def ls(
+    type_id: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Only this node type.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="How many to list.")
+    ] = None,
+    store: StoreFolder = None,
+    nodes: NodePacks = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """List recorded calls, the latest first."""
+    from nodegraph.show.wording import counted, seconds_text, size_text, table
+
+    terminal = Terminal(json, quiet)
+    with _open(store, read_only=True) as opened:
+        entries = opened.entries(type_id)[::-1]
+    shown = entries[: limit or (len(entries) if json else _SHOWN_ENTRIES)]
+    if json:
+        terminal.result_json({"total": len(entries), "entries": list(map(_entry_json, shown))})
+        return DONE
+    rows = [("key", "type", "time", "size", "")]
+    for entry in shown:
+        left_out = f"dropped: {entry.row.dropped}" if entry.row.dropped is not None else ""
+        time, size = seconds_text(entry.row.seconds), size_text(entry.nbytes)
+        rows.append((entry.key.hex()[:_KEY_CHARS], entry.type_id, time, size, left_out))
+    if shown:
+        terminal.result(table(rows))
+    if len(entries) > len(shown):
+        terminal.say(f"and {counted(len(entries) - len(shown), 'more call')}; --limit lists more")
+    return DONE
+
+
+def why(
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A node's id.", show_default=False)],
+    graph: Annotated[
+        Path | None, typer.Option("--graph", metavar="FILE", help="Of this graph; else of the one run last.")
+    ] = None,
+    inputs: GraphInputs = None,
+    sets: ParamValues = None,
+    values: Overlays = None,
+    store: StoreFolder = None,
+    nodes: NodePacks = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Tell why a node would run again, or that it would not."""
+    from nodegraph.api import plan_graph
+    from nodegraph.cli.packs import load
+    from nodegraph.cli.selection import options_of
+
+    terminal = Terminal(json, quiet)
+    load(terminal, nodes)
+    file = graph or _last_graph(store)
+    options = options_of(store=store, inputs=inputs, sets=sets, values=values, targets=[node])
+    planned = plan_graph(file, options).nodes[node]
+    if json:
+        terminal.result_json({"graph": str(file), "node": node} | _why_json(planned))
+    else:
+        terminal.result(f"{node} ({planned.type}) in {file}\n{_why_text(planned)}")
+    return DONE
+
+
+def gc(
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", metavar="SIZE", help="Shrink the store to this, as 50GiB.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="AGE", help="Remove what no run used since, as 30d.")
+    ] = None,
+    store: StoreFolder = None,
+    nodes: NodePacks = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Remove the bytes that were not used for longest; without options, down to the default limit."""
+    from nodegraph.show.wording import counted, size_text
+    from nodegraph.store import default_size_limit
+
+    terminal = Terminal(json, quiet)
+    most = None if max_size is None else parse_size(max_size)
+    age = None if older_than is None else parse_age(older_than)
+    with _open(store) as opened:
+        if most is None and age is None:
+            most = default_size_limit(opened.folder)
+        evicted = opened.gc(max_size=most, older_than=age)
+        left = opened.stored_bytes()
+    if json:
+        terminal.result_json({"evicted": evicted.entries, "bytes": evicted.nbytes, "left": left})
+    else:
+        removed = f"removed {counted(evicted.entries, 'value')}, {size_text(evicted.nbytes)}"
+        terminal.result(f"{removed}; {size_text(left)} left")
+    return DONE
+
+
+def verify(
+    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
+) -> int:
+    """Read and check everything in the store; exit 1 if something is damaged."""
+    from nodegraph.show.wording import counted, table
+
+    terminal = Terminal(json, quiet)
+    with _open(store) as opened:
+        damages = opened.verify()
+        folder = opened.folder
+    if json:
+        found = [{"place": damage.place, "message": damage.message} for damage in damages]
+        terminal.result_json({"ok": not damages, "damages": found})
+    elif damages:
+        terminal.result(table([(damage.place, damage.message) for damage in damages]))
+    if damages:
+        terminal.error(
+            f"{counted(len(damages), 'damage')}; what is needed of it is made again by the next run"
+        )
+    elif not json:
+        terminal.say(f"{folder}: everything is sound")
+    return FAILED if damages else DONE
+
+
+def clear(
+    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
+) -> int:
+    """Remove everything from the store; published files stay."""
+    terminal = Terminal(json, quiet)
+    with _open(store) as opened:
+        opened.clear()
+        folder = opened.folder
+    if json:
+        terminal.result_json({"cleared": str(folder)})
+    else:
+        terminal.say(f"{folder}: cleared")
+    return DONE
+
+
+def _open(folder: Path | None, *, read_only: bool = False) -> Store:
+    """Open the store of a command.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    from nodegraph.store import Store, default_store_folder
+
+    place = folder or default_store_folder()
+    if not place.is_dir():
+        raise UsageError(f"there is no store at {place}; name its folder with --store")
+    return Store.open(place, read_only=read_only)
+
+
+def _last_graph(folder: Path | None) -> Path:
+    with _open(folder, read_only=True) as opened:
+        graphs = [Path(run.graph) for run in opened.runs()]
+    files = [graph for graph in graphs if graph.is_file()]
+    if not files:
+        raise UsageError("the store has no run of a graph file that is still there; name one with --graph")
+    return files[-1]
+
+
+def _why_json(planned: NodePlan) -> dict[str, Any]:
+    return {
+        "items": planned.items,
+        "cached": planned.cached,
+        "run": planned.run,
+        "reasons": list(planned.reasons),
+    }
+
+
+def _why_text(planned: NodePlan) -> str:
+    from nodegraph.show.wording import counted
+
+    if not planned.run:
+        return f"nothing to do: {counted(planned.cached, 'call')} cached"
+    counts = f"{counted(planned.run, 'call')} would run, {planned.cached:,} cached"
+    return "\n".join([counts, *(f"  {reason}" for reason in planned.reasons)])
+
+
+def _stat_text(folder: Path, counted: StoreStat) -> str:
+    from nodegraph.show.wording import seconds_text, size_text, table
+
+    totals = [
+        ("store", f"{folder}, {size_text(counted.nbytes)}"),
+        ("calls", f"{counted.rows:,}, and {counted.failures:,} that failed last time"),
+        ("small values", f"{counted.small[0]:,}, {size_text(counted.small[1])}"),
+        ("large values", f"{counted.blobs[0]:,}, {size_text(counted.blobs[1])}"),
+        ("files", f"{counted.files[0]:,}, {size_text(counted.files[1])}"),
+        ("runs", f"{counted.runs:,}"),
+    ]
+    rows = [("type", "calls", "time", "size")]
+    rows += [
+        (entry.type_id, f"{entry.calls:,}", seconds_text(entry.seconds), size_text(entry.nbytes))
+        for entry in counted.types
+    ]
+    return table(totals) + (f"\n\n{table(rows)}" if counted.types else "")
+
+
+def _stat_json(folder: Path, counted: StoreStat) -> dict[str, Any]:
+    return {
+        "store": str(folder),
+        "bytes": counted.nbytes,
+        "calls": counted.rows,
+        "failures": counted.failures,
+        "small": {"count": counted.small[0], "bytes": counted.small[1]},
+        "large": {"count": counted.blobs[0], "bytes": counted.blobs[1]},
+        "files": {"count": counted.files[0], "bytes": counted.files[1]},
+        "runs": counted.runs,
+        "types": {
+            entry.type_id: {"calls": entry.calls, "seconds": entry.seconds, "bytes": entry.nbytes}
+            for entry in counted.types
+        },
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "key": entry.key.hex(),
+        "type": entry.type_id,
+        "seconds": entry.row.seconds,
+        "bytes": entry.nbytes,
+        "outputs": [output.hex() for output in entry.row.outputs],
+        "dropped": entry.row.dropped,
+        "run": entry.row.run,
+    }
+
+
+for subcommand in (stat, ls, why, gc, verify, clear):
+    app.command(subcommand.__name__)(command(subcommand))

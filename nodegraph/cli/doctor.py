@@ -1,0 +1,139 @@
+"""`nodegraph doctor`: what nodegraph finds on this machine, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nodegraph.cli.options import AsJson, NodePacks, Quiet, StoreFolder
+from nodegraph.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from nodegraph.node.packs import Pack
+
+_PARTS = ("pydantic", "numpy", "opencv-python-headless", "av", "networkx", "msgpack", "blake3", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that doctor looked at: what, what it found, and what is wrong with it (or "")."""
+
+    topic: str
+    found: str
+    wrong: str = ""
+
+
+def doctor(
+    graph: Annotated[Path | None, typer.Argument(metavar="[GRAPH]", help="Is it ready to run?")] = None,
+    store: StoreFolder = None,
+    nodes: NodePacks = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Look at this machine, or at what a graph needs."""
+    from nodegraph.cli.edge import DONE, FAILED
+    from nodegraph.node.packs import load_packs
+    from nodegraph.show.wording import table
+
+    terminal = Terminal(json, quiet)
+    packs = load_packs(nodes or ())
+    findings = [*_software(), *_packs(packs), _store(store), *_machine()]
+    if graph is not None:
+        findings.append(_graph(graph))
+    wrong = [finding for finding in findings if finding.wrong]
+    if json:
+        terminal.result_json(_as_json(findings))
+    else:
+        terminal.result(table([(finding.topic, finding.found or "-") for finding in findings]))
+        for finding in wrong:
+            terminal.error(f"{terminal.styled('problem:', 'red')} {finding.topic}: {finding.wrong}")
+    return FAILED if wrong else DONE
+
+
+def _software() -> list[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    found = [Finding("nodegraph", version("nodegraph")), Finding("python", python)]
+    for part in _PARTS:
+        try:
+            found.append(Finding(part, version(part)))
+        except PackageNotFoundError:
+            wrong = "" if part == "torch" else f"not installed; pip install {part}"
+            found.append(Finding(part, "not installed", wrong))
+    return found
+
+
+def _packs(packs: Sequence[Pack]) -> list[Finding]:
+    from nodegraph.show.wording import counted
+
+    return [
+        Finding(
+            f"pack {pack.name}",
+            f"{pack.version or 'no version'}, {counted(len(pack.types), 'node type')}",
+            pack.problem or "",
+        )
+        for pack in packs
+    ]
+
+
+def _store(folder: Path | None) -> Finding:
+    """The store's place and room; nothing is made there."""
+    from nodegraph.show.wording import size_text
+    from nodegraph.store import default_store_folder
+
+    place = (folder or default_store_folder()).absolute()
+    nearest = next(path for path in (place, *place.parents) if path.exists())
+    free = size_text(shutil.disk_usage(nearest).free)
+    if not nearest.is_dir():
+        return Finding("store", str(place), f"{nearest} is not a folder; name another with --store")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding("store", str(place), f"{nearest} cannot be written; name another with --store")
+    return Finding("store", f"{place}, {'' if place.exists() else 'not made yet, '}{free} free")
+
+
+def _machine() -> list[Finding]:
+    from nodegraph.show.wording import counted, size_text
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return [Finding("device cpu", f"{counted(cores, 'core')}, {size_text(memory)} memory")]
+
+
+def _graph(graph: Path) -> Finding:
+    """Whether a graph could run as it is: no problems, every input given, every folder there."""
+    from nodegraph.check import check
+    from nodegraph.graph.problem import GraphError
+    from nodegraph.show.wording import counted
+
+    topic = f"graph {graph}"
+    try:
+        checked = check(graph, require_inputs=True)
+    except GraphError as error:
+        first = error.problems[0]
+        return Finding(
+            topic, counted(len(error.problems), "problem"), f"{first}; see nodegraph check {graph}"
+        )
+    missing = [
+        f"{node.id}.{name}: {literal} does not exist"
+        for node in checked.nodes.values()
+        for name, literal in node.params.items()
+        if isinstance(literal, Path) and not literal.exists()
+    ]
+    return Finding(topic, counted(len(checked.nodes), "node"), "; ".join(missing))
+
+
+def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "ok": not any(finding.wrong for finding in findings),
+        "found": [
+            {"topic": finding.topic, "found": finding.found, "problem": finding.wrong} for finding in findings
+        ],
+    }

@@ -1,0 +1,102 @@
+"""The options of the command line, declared once and shared by the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+GraphFile: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="GRAPH", help="The graph file.", show_default=False)
+]
+
+StoreFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="The store; else $NODEGRAPH_STORE, else .nodegraph/."),
+]
+NodePacks: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--nodes", metavar="PACK", help="A file or module with more node types. Repeatable."),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+
+GraphInputs: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="Give a graph input. Repeatable.")
+]
+ParamValues: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Give a param. Repeatable.")
+]
+Overlays: TypeAlias = Annotated[
+    list[Path] | None, typer.Option("--values", metavar="FILE", help="Lay a file of values over. Repeatable.")
+]
+Targets: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="NODE", help="Only what this node needs. Repeatable."),
+]
+Forced: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--force", metavar="NODE", help="Run this node again. Repeatable.")
+]
+Limit: TypeAlias = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N items of every source.")
+]
+ItemGlob: TypeAlias = Annotated[
+    str | None, typer.Option("--items", metavar="GLOB", help="Only source items whose key matches.")
+]
+OutFolder: TypeAlias = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where to publish; else out/<graph file's stem>.")
+]
+Devices: TypeAlias = Annotated[
+    str, typer.Option("--devices", metavar="SPEC", help="auto, cpu, cuda:0, or with budgets: cpu=4GiB.")
+]
+Jobs: TypeAlias = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Calls at the same time; else the cores.")
+]
+FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failing call.")]
+StoreSize: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--store-size", metavar="SIZE", help="Limit of the store, as 50GiB; else half the free disk."
+    ),
+]
+
+_UNITS = {"": 1, "B": 1, "K": 2**10, "KIB": 2**10, "M": 2**20, "MIB": 2**20, "G": 2**30, "GIB": 2**30}
+_UNITS |= {"T": 2**40, "TIB": 2**40, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class UsageError(Exception):
+    """A command line that cannot be carried out; the message says what to write instead."""
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `50GiB`, `500MB` or `1024`.
+
+    Raises:
+        UsageError: if it is not one.
+    """
+    number = text.rstrip("abgiktmABGIKTM ").strip()
+    unit = _UNITS.get(text[len(number) :].strip().upper())
+    try:
+        size = float(number) * (unit or 0)
+    except ValueError:
+        size = -1.0
+    if unit is None or not 0 <= size < 2**63:
+        raise UsageError(f"{text!r} is not a size; write it like 50GiB, 500MB or 1048576")
+    return int(size)
+
+
+def parse_age(text: str) -> float:
+    """Seconds of an age such as `30d`, `12h` or `90m`.
+
+    Raises:
+        UsageError: if it is not one.
+    """
+    try:
+        age = float(text[:-1]) * _AGES[text[-1:]]
+    except (ValueError, KeyError):
+        age = -1.0
+    if not 0 <= age < float("inf"):
+        raise UsageError(f"{text!r} is not an age; write it like 30d, 12h or 90m")
+    return age
