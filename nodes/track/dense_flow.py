@@ -35,9 +35,7 @@ class Followed:
     closed: np.ndarray[Any, Any]
 
 
-def flow_both_ways(
-    first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], preset: Preset
-) -> FlowPair:
+def flow_both_ways(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], preset: Preset) -> FlowPair:
     """Dense inverse search flow (Kroeger et al., ECCV 2016) in both directions.
 
     The result does not depend on OpenCV's number of threads.
@@ -52,7 +50,8 @@ def flow_both_ways(
     below, right = max(0, _LEAST_SIDE - height), max(0, _LEAST_SIDE - width)
     if below or right:
         first, second = (
-            cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE) for picture in (first, second)
+            cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
+            for picture in (first, second)
         )
     presets = {
         "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -67,7 +66,8 @@ def flow_both_ways(
 def follow(pair: FlowPair, points: np.ndarray[Any, Any]) -> Followed:
     """Carry points along the flow and check them by the way back.
 
-    A point is closed if it returns within 1 pixel plus 5 % of the distance gone (after Sundaram et al., ECCV 2010).
+    A point is closed if it returns within 1 pixel plus 5 % of the distance gone (the form of the test is
+    that of Sundaram, Brox and Keutzer, ECCV 2010).
 
     Args:
         pair: flow between two pictures.
@@ -90,7 +90,7 @@ def inside(points: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[An
 
 
 def sample(field: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Bilinear samples float32 `[K, C]` of a field `[H, W, C]` at continuous points `[K, 2]`; edges are extended."""
+    """Bilinear samples float32 `[K, C]` of a field `[H, W, C]` at continuous points `[K, 2]`, edges extended."""
     import numpy as np
 
     height, width, _ = field.shape

@@ -38,13 +38,15 @@ def track_flow(
     """Carry the boxes of a clip's first frame through the clip by optical flow; needs no weights.
 
     The flow (dense inverse search, forward and backward) gives matches; a homography that most of
-    the picture agrees on, or an object's own affine motion where it differs, carries the box's outline. Each frame is
-    checked against the first one, so errors do not add up. The outline is kept whole outside the frame, so
-    an object that leaves and returns keeps its extent.
+    the picture agrees on, or an object's own affine motion where it differs, carries the box's outline.
+    Each frame is checked against the first one, so errors do not add up. The outline is kept whole
+    outside the frame, so an object that leaves and returns keeps its extent. Steps between frames that are
+    longer than about a tenth of the picture's width are too long for the flow: scores then fall.
 
     `boxes`: bounds of the carried outline, cut at the frame's edges. `scores`: share of the object's
-    points inside the frame that forward and backward flow confirm. `visibility`: share of the outline inside the
-    frame, times the share of the points there that nothing hides. An object outside the frame is absent.
+    points inside the frame that forward and backward flow confirm, times the box's own score.
+    `visibility`: share of the outline inside the frame, times the share of the points there that nothing
+    hides. An object outside the frame is absent.
     `masks`: those of the first frame (`masks`, of which only that frame is read; by default the boxes,
     filled), carried the same way. With `masks`, only points inside them are followed.
 
@@ -60,7 +62,9 @@ def track_flow(
     motions = follow_clip(greys, [_resized(region, small) for region in regions], preset)
     scale = (video.size[0] / small[0], video.size[1] / small[1])
     frames = [[Motion(np.eye(3), 1.0, 1.0, own=False) for _ in regions]]
-    frames += [[replace(motion, model=at_scale(motion.model, scale)) for motion in frame] for frame in motions]
+    frames += [
+        [replace(motion, model=at_scale(motion.model, scale)) for motion in frame] for frame in motions
+    ]
     return Tracked(_box_track(boxes, frames, video.size), _mask_track(boxes, masks, frames, video.size))
 
 
@@ -78,7 +82,7 @@ def _check_masks(masks: MaskTrack | None, objects: int, size: tuple[int, int]) -
 
 
 def _regions(boxes: Boxes, masks: MaskTrack | None, size: tuple[int, int]) -> list[np.ndarray[Any, Any]]:
-    """The pixels of the first frame that belong to each object, bool `[H, W]`; the box where a mask is empty."""
+    """The pixels of the first frame that belong to each object, bool `[H, W]`: its mask or else its box."""
     import numpy as np
 
     given = [None] * len(boxes) if masks is None else list(masks.masks[:, 0])
@@ -95,7 +99,11 @@ def _greys(video: Video, longest: int) -> list[np.ndarray[Any, Any]]:
     scale = min(1.0, longest / max(video.size))
     size = (max(1, round(video.size[0] * scale)), max(1, round(video.size[1] * scale)))
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in video.frames]
-    return greys if size == video.size else [cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in greys]
+    return (
+        greys
+        if size == video.size
+        else [cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in greys]
+    )
 
 
 def _resized(region: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:

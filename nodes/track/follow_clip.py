@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nodes.track.anchors import corner_strength, object_anchors, scene_anchors
@@ -76,16 +77,16 @@ class _Shots:
     preset: Preset
 
 
-
 def follow_clip(
     greys: Sequence[np.ndarray[Any, Any]], regions: Sequence[np.ndarray[Any, Any]], preset: Preset
 ) -> list[list[Motion]]:
     """Follow the objects of the first frame through a clip.
 
     Per frame: dense flow from the frame before predicts where the scene's anchors went, and a homography
-    is fitted to them. By it the frame is warped back onto the first one, and the flow that remains between these
-    two corrects it, so that errors do not add up. An object whose anchors move with the scene takes the scene's
-    model, which is the best determined; another gets a model of its own, found in the same two steps.
+    is fitted to them. By it the frame is warped back onto the first one, and the flow that remains
+    between these two corrects it, so that errors do not add up. An object whose anchors move with the
+    scene takes the scene's model, which is the best determined; another gets a model of its own, found
+    in the same two steps.
 
     Args:
         greys: the frames, uint8 `[H, W]`.
@@ -105,7 +106,7 @@ def follow_clip(
     scene = np.eye(3)
     motions = [Motion(scene, 1.0, 1.0, own=False) for _ in regions]
     frames: list[list[Motion]] = []
-    for before, frame in zip(greys[:-1], greys[1:], strict=True):
+    for before, frame in pairwise(greys):
         shots = _Shots(first, frame, flow_both_ways(before, frame, preset), preset)
         predicted = _predict(scene, shots.step, everywhere, fit_scene)
         rest = flow_both_ways(first, _warp_back(frame, predicted), preset)
@@ -197,5 +198,9 @@ def _warp_back(frame: np.ndarray[Any, Any], model: np.ndarray[Any, Any]) -> np.n
     to_centres = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     indices = np.linalg.inv(to_centres) @ model @ to_centres
     return cv2.warpPerspective(
-        frame, indices, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        frame,
+        indices,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
     )

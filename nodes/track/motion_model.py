@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _FEWEST_HOMOGRAPHY, _FEWEST_AFFINE, _FEWEST_SIMILARITY = 24, 16, 6
-"""A model with more freedom than its matches support follows their noise; these are matches per freedom × 3."""
+"""Matches that a model needs, three per degree of freedom or more: with fewer it follows their noise."""
 
 
 def carry(model: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -45,35 +45,41 @@ def camera_motion(
     frames: Annotated[int, Param(ge=1, le=1024, help="frames of the clip, the photo included")] = 8,
     path: Annotated[PathName, Param(help="how the camera moves")] = "pan_right",
     amplitude: Annotated[
-        float | None, Param(help="size of the motion in the last frame, in the path's unit; null = its default")
+        float | None,
+        Param(help="size of the motion in the last frame, in the path's unit; null = its default"),
     ] = None,
     easing: Annotated[Easing, Param(help="speed along the path")] = "linear",
     fps: Annotated[float, Param(gt=0, le=240, unit="1/s", help="frames per second")] = 8.0,
-    fov: Annotated[float, Param(ge=5, le=150, unit="degrees", help="horizontal field of view of the photo")] = 50.0,
-    fill: Annotated[Fill, Param(help="colour of revealed area; edge: that of the nearest seen pixel")] = "black",
+    fov: Annotated[
+        float, Param(ge=5, le=150, unit="degrees", help="horizontal field of view of the photo")
+    ] = 50.0,
+    fill: Annotated[
+        Fill, Param(help="colour of revealed area; edge: that of the nearest seen pixel")
+    ] = "black",
     relief: Annotated[
-        float, Param(gt=1, le=1000, help="with depth: how many times farther the farthest point is than the nearest")
+        float,
+        Param(gt=1, le=1000, help="with depth: how many times as far nearness 0 is as nearness 1"),
     ] = 4.0,
 ) -> CameraMotion:
     """Move a camera through a photo: a clip whose first frame is the photo, with exact boxes.
 
     The camera is a pinhole with the given field of view. Paths, the unit of their amplitude and its default:
 
-    - `pan_left/right/up/down`: the camera turns about its centre; degrees, 15.
-    - `truck_left/right`, `pedestal_up/down`: it moves sideways; widths of the view at unit depth, 0.25.
-    - `zoom_in`, `zoom_out`: the focal length changes, evenly in its logarithm; factor, 1.75 and 2.
-    - `dolly_in`, `dolly_out`: it moves along its axis; share of the unit depth, 0.42 and 1.
-    - `orbit_left/right`: it moves around the point at unit depth in the middle, looking at it; degrees, 40.
-    - `roll`: it turns clockwise about its axis; degrees, 35.
+    - `pan_left/right/up/down`: the camera turns about its centre; degrees, 10.
+    - `truck_left/right`, `pedestal_up/down`: it moves sideways; widths of the view at unit depth, 0.2.
+    - `zoom_in`, `zoom_out`: the focal length changes, evenly in its logarithm; factor, 1.6 and 2.
+    - `dolly_in`, `dolly_out`: it moves along its axis; share of the unit depth, 0.375 and 1.
+    - `orbit_left/right`: it moves around the point at unit depth in the middle, looking at it; degrees, 30.
+    - `roll`: it turns clockwise about its axis; degrees, 25.
 
-    Each default moves the last frame's picture by at least 15 % of its width (mean over the photo's pixels,
-    at the default field of view) or turns the camera by at least 15 degrees. A negative amplitude goes the other way
-    (for zooms, a factor below 1).
+    Each default moves the photo's pixels by 15 % of its width or more (their mean, in the last frame, at
+    the default field of view), or turns the camera by 15 degrees or more. A negative amplitude goes the
+    other way (for zooms, a factor below 1).
 
     Without `depth` the photo is a plane at unit depth that faces the camera, and every frame is a homography
-    of it. With `depth`, every pixel moves by its own distance: inverse distance runs linearly in `nearness`, the
-    farthest point is `relief` times as far as the nearest, and unit depth is that of the photo's median.
-    Near surfaces hide far ones.
+    of it. With `depth`, every pixel moves by its own distance: inverse distance runs linearly in
+    `nearness`, nearness 0 is `relief` times as far as nearness 1, and unit depth is that of the photo's
+    median. Near surfaces hide far ones.
 
     `boxes` (ground truth): bounds of the box's outline carried to the frame and cut at its edges;
     `visibility` is the share of the outline's area inside the frame, and with depth, times the share of
@@ -92,12 +98,10 @@ def camera_motion(
     views = [view_at(path, way, ease(share, easing), size, fov) for share in _shares(frames)]
     xyxy = np.zeros((0, 4), np.float32) if boxes is None else boxes.xyxy
     shots = [_photo(image, xyxy)]
-    for view in views[1:]:
-        shots.append(
-            _plane_shot(image, xyxy, view, fill)
-            if inverse_depth is None
-            else _parallax_shot(image, xyxy, view, fill, inverse_depth)
-        )
+    if inverse_depth is None:
+        shots += [_plane_shot(image, xyxy, view, fill) for view in views[1:]]
+    else:
+        shots += [_parallax_shot(image, xyxy, view, fill, inverse_depth) for view in views[1:]]
     return CameraMotion(
         Video(np.stack([shot.pixels for shot in shots]), float(fps)),
         _truth(boxes, [shot.outlines for shot in shots]),
@@ -153,7 +157,8 @@ def _inverse_depth(depth: Depth, size: tuple[int, int], relief: float) -> np.nda
     height, width = depth.nearness.shape
     if (width, height) != size:
         raise ValueError(
-            f"the depth map is {width}×{height} but the photo {size[0]}×{size[1]}: link the depth of this very photo"
+            f"the depth map is {width}×{height} but the photo {size[0]}×{size[1]}: "
+            "link the depth of this very photo"
         )
     if not np.isfinite(depth.nearness).all():
         raise ValueError("the depth map has values that are not finite")

@@ -48,15 +48,15 @@ class Motion:
 
 
 _MOTIONS = {
-    "pan": Motion("degrees of rotation", 15.0, -60.0, 60.0),
-    "truck": Motion("picture widths at unit depth", 0.25, -4.0, 4.0),
-    "pedestal": Motion("picture widths at unit depth", 0.25, -4.0, 4.0),
-    "zoom_in": Motion("factor of the focal length", 1.75, 0.05, 20.0),
+    "pan": Motion("degrees of rotation", 10.0, -60.0, 60.0),
+    "truck": Motion("picture widths at unit depth", 0.2, -4.0, 4.0),
+    "pedestal": Motion("picture widths at unit depth", 0.2, -4.0, 4.0),
+    "zoom_in": Motion("factor of the focal length", 1.6, 0.05, 20.0),
     "zoom_out": Motion("factor of the focal length", 2.0, 0.05, 20.0),
-    "dolly_in": Motion("share of the unit depth", 0.42, -20.0, 0.95),
+    "dolly_in": Motion("share of the unit depth", 0.375, -20.0, 0.95),
     "dolly_out": Motion("share of the unit depth", 1.0, -0.95, 20.0),
-    "orbit": Motion("degrees around the scene", 40.0, -75.0, 75.0),
-    "roll": Motion("degrees, clockwise", 35.0, -360.0, 360.0),
+    "orbit": Motion("degrees around the scene", 30.0, -75.0, 75.0),
+    "roll": Motion("degrees, the camera turns clockwise", 25.0, -360.0, 360.0),
 }
 
 
@@ -76,7 +76,7 @@ class View:
     shift: np.ndarray[Any, Any]
 
     def homography(self, inverse_depth: float = 1.0) -> np.ndarray[Any, Any]:
-        """The homography float64 `[3, 3]` of the plane parallel to the source picture at that inverse depth."""
+        """The homography float64 `[3, 3]` of a plane at that inverse depth, parallel to the source picture."""
         moved = self.rotation.copy()
         moved[:, 2] -= inverse_depth * self.shift
         return moved

@@ -107,7 +107,9 @@ def _cut(corners: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any
     return corners
 
 
-def _cut_by_plane(corners: np.ndarray[Any, Any], plane: np.ndarray[Any, Any], least: float) -> np.ndarray[Any, Any]:
+def _cut_by_plane(
+    corners: np.ndarray[Any, Any], plane: np.ndarray[Any, Any], least: float
+) -> np.ndarray[Any, Any]:
     import numpy as np
 
     kept: list[np.ndarray[Any, Any]] = []
@@ -115,7 +117,9 @@ def _cut_by_plane(corners: np.ndarray[Any, Any], plane: np.ndarray[Any, Any], le
     for index in range(len(corners)):
         before, here = heights[index - 1], heights[index]
         if (before < 0) != (here < 0):
-            kept.append(corners[index - 1] + (corners[index] - corners[index - 1]) * (before / (before - here)))
+            kept.append(
+                corners[index - 1] + (corners[index] - corners[index - 1]) * (before / (before - here))
+            )
         if here >= 0:
             kept.append(corners[index])
     return np.array(kept).reshape(-1, 3)

@@ -152,7 +152,9 @@ def _centres(size: tuple[int, int]) -> tuple[np.ndarray[Any, Any], np.ndarray[An
     import numpy as np
 
     width, height = size
-    return (np.arange(width, dtype=np.float32) + 0.5)[None, :], (np.arange(height, dtype=np.float32) + 0.5)[:, None]
+    return (np.arange(width, dtype=np.float32) + 0.5)[None, :], (np.arange(height, dtype=np.float32) + 0.5)[
+        :, None
+    ]
 
 
 def _lookup(source: list[Any], size: tuple[int, int]) -> Lookup:
@@ -179,7 +181,11 @@ def _splat(view: View, x: Any, y: Any, inverse_depth: np.ndarray[Any, Any]) -> t
     )
     ahead = third > 1e-6
     third = np.where(ahead, third, np.float32(1))
-    return np.floor(across / third), np.floor(down / third), np.where(ahead, inverse_depth / third, np.float32(0))
+    return (
+        np.floor(across / third),
+        np.floor(down / third),
+        np.where(ahead, inverse_depth / third, np.float32(0)),
+    )
 
 
 def _samples(view: View, inverse_depth: np.ndarray[Any, Any]) -> int:
