@@ -37,16 +37,17 @@ def type_node(
     Args:
         known: what the nodes it reads give; a node that is not there is taken as not known.
     """
-    bindings, is_bound = check_link_types(instance, inputs, known, findings)
+    bindings, unfit = check_link_types(instance, inputs, known, findings)
+    is_bound = not unfit and not inputs.is_broken
     output_types = {
         port.name: bind(port.type, bindings) if is_bound or not has_variable(port.type) else None
         for port in type_.signature.outputs
     }
     levels: list[LinkLevel] = []
     is_known = not inputs.is_broken
-    for bound in inputs.linked.values():
+    for name, bound in inputs.linked.items():
         source = known.get(bound.source.node)
-        if source is None or source.output_chain is None:
+        if source is None or source.output_chain is None or name in unfit:
             is_known = False
         else:
             levels.append(
@@ -63,30 +64,30 @@ def type_node(
 
 def check_link_types(
     instance: Instance, inputs: Inputs, known: Mapping[str, Typed], findings: list[Finding]
-) -> tuple[dict[str, Type], bool]:
+) -> tuple[dict[str, Type], set[str]]:
     """Check that every link carries what its input takes.
 
     Returns:
-        what the type variables stand for, and whether the types of all links are known.
+        what the type variables stand for, and the inputs whose link does not fit or has no known type.
     """
     bindings: dict[str, Type] = {}
-    is_bound = not inputs.is_broken
-    for bound in inputs.linked.values():
+    unfit: set[str] = set()
+    for name, bound in inputs.linked.items():
         offered = _offered(bound, known)
-        place = instance.place.child("links", bound.port.name)
+        place = instance.place.child("links", name)
         if offered is None:
-            is_bound = False
+            unfit.add(name)
         elif not accepts(bound.port.type, offered):
             findings.append(type_mismatch(instance, bound.port, bound.link, offered, place))
-            is_bound = False
+            unfit.add(name)
         elif (clash := _bind_variables(bound.port.type, offered, bindings)) is not None:
             message = (
                 f"input {bound.port.name!r} of {instance} takes the same type as another input, "
                 f"{clash}; {bound.link} carries {offered}"
             )
             findings.append(Finding(place, "type-mismatch", message, "link outputs of one type"))
-            is_bound = False
-    return bindings, is_bound
+            unfit.add(name)
+    return bindings, unfit
 
 
 def has_variable(type_: Type) -> bool:

@@ -52,6 +52,6 @@ CODES: dict[str, str] = {
     # command line, overlays and Python
     "bad-setting": "A setting is not of the form node.param=value or name=value.",
     "linked-input": "A param is set for an input that is linked.",
-    "duplicate-node": "A node id is taken.",
+    "taken-name": "The name of a node, input or output is taken already.",
     "foreign-output": "An output of another graph is linked.",
 }

@@ -18,7 +18,7 @@ from nodegraph.graph.document import (
 )
 from nodegraph.graph.nearest import suggest
 from nodegraph.graph.place import Finding, Place, SourceText
-from nodegraph.graph.text import read_json
+from nodegraph.graph.text import parse_json, read_json
 
 D = TypeVar("D", GraphDocument, OverlayDocument)
 
@@ -67,6 +67,12 @@ def read_overlay(path: Any, name: str, *, rank: int = 0) -> Written[OverlayDocum
     """Read an overlay file as far as it can be read."""
     source, data, findings = read_json(path, name, rank=rank)
     return _read(OverlayDocument, source, data, findings)
+
+
+def parse_graph(source: SourceText) -> Written[GraphDocument]:
+    """Read the text of a graph file as far as it can be read."""
+    data, findings = parse_json(source)
+    return _read(GraphDocument, source, data, findings)
 
 
 def graph_from_data(data: Any, source: SourceText) -> Written[GraphDocument]:

@@ -1,0 +1,236 @@
+"""Building a graph in Python: what `check` would refuse is refused at once, where it is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nodegraph.graph.document import ABSENT, INPUTS, GraphDocument, graph_data
+from nodegraph.graph.paths import absolute_path, real_path
+from nodegraph.graph.refs import InputRef, NodeRef, OutputRef, Ref
+from nodegraph.node.declare import node_type_of
+
+if TYPE_CHECKING:
+    from nodegraph.check.growth import Growth
+
+NodeLike = Callable[..., Any] | str | Path
+"""A node function, a node type id, or the path of a graph file to use as a node."""
+
+_NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class Graph:
+    """A graph built in Python, equal to the one that is read back from where it was saved.
+
+    Args:
+        name: what the graph is called.
+        seed: the seed of its seeded nodes; 0 if it has none.
+        note: a remark.
+
+    Raises:
+        GraphError: if one of these is of the wrong type.
+    """
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __init__(self, name: str | None, *, seed: int | None = None, note: str | None = None) -> None:
+        self._begin(GraphDocument(name=name, seed=seed, note=note, folder=absolute_path(Path(), "")))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Graph:
+        """Read a graph file.
+
+        Raises:
+            GraphError: with every problem of the file.
+        """
+        from nodegraph.check.check import sound_document
+        from nodegraph.graph.shape import read_graph
+
+        return cls._of(sound_document(read_graph(Path(path), str(path))))
+
+    @classmethod
+    def from_json(cls, text: str, *, folder: Path | None = None) -> Graph:
+        """Read the text of a graph file.
+
+        Args:
+            folder: relative paths in the text resolve against it; by default the working directory.
+
+        Raises:
+            GraphError: with every problem of the text.
+        """
+        from nodegraph.check.check import sound_document
+        from nodegraph.graph.place import SourceText
+        from nodegraph.graph.shape import parse_graph
+
+        source = SourceText("", absolute_path(Path(), folder or ""), text)
+        return cls._of(sound_document(parse_graph(source)))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, folder: Path | None = None) -> Graph:
+        """Make a graph from the JSON object of a graph file; see `from_json`."""
+        return cls.from_json(json.dumps(data), folder=folder)
+
+    @classmethod
+    def _of(cls, document: GraphDocument) -> Graph:
+        graph = cls(document.name, seed=document.seed, note=document.note)
+        graph._begin(document)
+        return graph
+
+    def _begin(self, document: GraphDocument) -> None:
+        from nodegraph.check.growth import Growth
+
+        self._growth: Growth = Growth(document)
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def name(self) -> str | None:
+        """What the graph is called."""
+        return self._growth.document.name
+
+    @property
+    def document(self) -> GraphDocument:
+        """The graph as it would be written in `document.folder`; a copy."""
+        return self._growth.snapshot()
+
+    def add(
+        self,
+        node: NodeLike,
+        /,
+        *,
+        id: str | None = None,
+        note: str | None = None,
+        seed: int | Ref | None = None,
+        **inputs: Any,
+    ) -> NodeRef:
+        """Add a node; its inputs are literals, or outputs of nodes and inputs of this graph.
+
+        Args:
+            node: a node function, a node type id, or the path of a graph file (`./` or `../`, or a Path).
+            id: by default the function's name, with `_2`, `_3`, ... if that is taken.
+            note: a remark.
+            seed: for a seeded node, in place of the graph's seed.
+            inputs: a literal or a link for each input.
+
+        Returns:
+            the node, whose outputs are its attributes.
+
+        Raises:
+            GraphError: if `check` would refuse the node or one of its inputs.
+            DeclarationError: if the function is not a node.
+        """
+        type_, base = self._type_of(node)
+        given = inputs if seed is None else {**inputs, "seed": seed}
+        if id is not None:
+            return self._growth.add_node(id, type_, note, given)
+        base = _as_id(base)
+        number = self._next_number(base)
+        ref = self._growth.add_node(base if number == 1 else f"{base}_{number}", type_, note, given)
+        self._numbers[base] = number
+        return ref
+
+    def input(
+        self, name: str, type: str | type[Any], *, default: Any = ABSENT, note: str | None = None
+    ) -> InputRef:
+        """Declare an input of the graph.
+
+        Args:
+            type: bool, int, float, str, path, json or a value type id; or the Python type of one of these.
+            default: a literal; without one the input must be given to run the graph.
+
+        Raises:
+            GraphError: if the name, type or default is not acceptable.
+        """
+        return self._growth.add_input(name, type, default, note)
+
+    def output(self, name: str, ref: NodeRef | OutputRef) -> None:
+        """Declare an output of the graph.
+
+        Raises:
+            GraphError: if the name is malformed or taken, or `ref` is not an output of this graph.
+        """
+        self._growth.add_output(name, ref)
+
+    def __getitem__(self, node: str) -> NodeRef:
+        """The node with this id.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        if node not in self._growth.document.nodes:
+            raise KeyError(node)
+        return self._growth.ref(node)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of the graph in canonical form."""
+        from nodegraph.graph.canonical import canonical
+
+        return graph_data(canonical(self.document))
+
+    def to_json(self) -> str:
+        """The canonical text of the graph, as `save` writes it into `document.folder`."""
+        from nodegraph.graph.canonical import format_document
+
+        return format_document(self.document)
+
+    def save(self, path: str | Path) -> None:
+        """Write the graph in canonical form; relative paths are rewritten relative to the file's folder.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        from nodegraph.graph.canonical import format_document
+        from nodegraph.graph.rebase import rebase
+
+        target = Path(real_path(Path(path)))
+        text = format_document(rebase(self.document, Path(path).parent))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(target)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two graphs say the same, wherever they are kept."""
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self._portable() == other._portable()
+
+    def __repr__(self) -> str:
+        document = self._growth.document
+        return f"Graph({document.name!r}, {len(document.nodes)} nodes)"
+
+    def _portable(self) -> str:
+        from nodegraph.graph.canonical import format_document
+        from nodegraph.graph.rebase import rebase
+
+        return format_document(rebase(self.document, Path("/")))
+
+    def _type_of(self, node: NodeLike) -> tuple[str, str]:
+        """The type as it is written, and what the node is called by default."""
+        from nodegraph.graph.rebase import subgraph_type
+        from nodegraph.node.registry import find
+
+        if isinstance(node, Path) or (isinstance(node, str) and node.startswith(("./", "../", "/"))):
+            folder = self._growth.document.folder or Path()
+            return subgraph_type(folder, absolute_path(Path(), node)), Path(node).stem
+        if isinstance(node, str):
+            declared = find(node)
+            return node, declared.function.__name__ if declared else node.rpartition(".")[2]
+        declared = node_type_of(node)
+        return declared.id, declared.function.__name__
+
+    def _next_number(self, base: str) -> int:
+        """The number that makes a default id free; ids up to the last one given are not looked at again."""
+        taken = self._growth.document.nodes
+        number = self._numbers.get(base, 0) + 1
+        while (base if number == 1 else f"{base}_{number}") in taken:
+            number += 1
+        return number
+
+
+def _as_id(text: str) -> str:
+    """A name made of the characters of a node id."""
+    name = _NOT_IN_ID.sub("_", text) or "node"
+    return f"_{name}" if name[0].isdigit() or name[0] == "-" or name == INPUTS else name
