@@ -53,8 +53,15 @@ class Totals:
 def render_page(title: str, totals: Totals, sources: Sequence[Source], sheets: Sequence[Medium]) -> str:
     """The page as HTML text."""
     css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    with_pictures = [source for source in sources if source.pictures]
+    lone_clips = [source.clip for source in sources if source.clip and not source.pictures]
     body = "\n".join(
-        (_header(title, totals, sources), *(_source(source) for source in sources), _sheets(sheets))
+        (
+            _header(title, totals, sources),
+            *map(_source, with_pictures),
+            _lone_clips(lone_clips),
+            _sheets(sheets),
+        )
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -66,7 +73,7 @@ def render_page(title: str, totals: Totals, sources: Sequence[Source], sheets: S
 
 def _header(title: str, totals: Totals, sources: Sequence[Source]) -> str:
     shown = sum(len(source.pictures) for source in sources)
-    figures = [_figure(totals.pictures, "picture")]
+    figures = [_figure(totals.pictures, "picture")] if totals.pictures or not totals.clips else []
     if totals.clips:
         figures.append(_figure(totals.clips, "clip"))
     if totals.boxes is not None:
@@ -95,21 +102,29 @@ def _legend(boxes: Mapping[str, int]) -> str:
 
 
 def _source(source: Source) -> str:
-    clip, pictures = _clip(source), _pictures(source.pictures)
-    kind = "both" if clip and pictures else "one"
+    kind = "both" if source.clip else "one"
+    clip = _clip(source.clip, source.pictures[0].path) if source.clip else ""
     heading = f"<h2>{escape(source.key) or 'Pictures'}</h2>"
-    return f'<section class="{kind}">\n{heading}\n<div class="row">\n{clip}{pictures}</div>\n</section>'
-
-
-def _clip(source: Source) -> str:
-    clip = source.clip
-    if clip is None:
-        return ""
-    poster = f' poster="{_url(source.pictures[0].path)}"' if source.pictures else ""
     return (
-        f'<figure class="clip"><video src="{_url(clip.path)}"{poster} width="{clip.width}" '
-        f'height="{clip.height}" muted loop autoplay controls playsinline preload="metadata" '
-        f'aria-label="{escape(clip.caption)}"></video></figure>\n'
+        f'<section class="{kind}">\n{heading}\n<div class="row">\n'
+        f"{clip}{_pictures(source.pictures)}</div>\n</section>"
+    )
+
+
+def _lone_clips(clips: Sequence[Medium]) -> str:
+    if not clips:
+        return ""
+    figures = "".join(_clip(clip) for clip in clips)
+    return f'<section class="one">\n<h2>Clips</h2>\n<div class="clips">\n{figures}</div>\n</section>'
+
+
+def _clip(clip: Medium, poster: str = "") -> str:
+    shown_first = f' poster="{_url(poster)}"' if poster else ""
+    caption = "" if poster else f"<figcaption>{escape(clip.caption)}</figcaption>"
+    return (
+        f'<figure><video src="{_url(clip.path)}"{shown_first} width="{clip.width}" height="{clip.height}" '
+        f'muted loop autoplay controls playsinline preload="metadata" aria-label="{escape(clip.caption)}">'
+        f"</video>{caption}</figure>\n"
     )
 
 

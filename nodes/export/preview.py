@@ -6,8 +6,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
-from nodegraph import Artifact, Collected, Context, Param, node
-from nodes.export.folder import ExportFolder
+from nodegraph import Artifact, Collected, Context, Param, Stream, node
+from nodes.export.folder import ExportError, ExportFolder
 from nodes.export.names import file_stems
 from nodes.export.page import Medium, Source, Totals, render_page
 from nodes.export.samples import union_of_names
@@ -31,7 +31,7 @@ class _Group:
 
 @node("export.preview", version=1)
 def export_preview(
-    images: Collected[File],
+    images: Collected[File] | None = None,
     boxes: Collected[Boxes] | None = None,
     clips: Collected[File] | None = None,
     *,
@@ -41,32 +41,33 @@ def export_preview(
     cell: Annotated[int, Param(ge=32, le=1024, unit="px", help="width of a picture on a sheet")] = 240,
     ctx: Context,
 ) -> Artifact:
-    """Lay out pictures and clips as `index.html`, with contact sheets under `sheets/`.
+    """Lay out pictures, clips or both as `index.html`, with contact sheets under `sheets/`.
 
     The pictures come drawn and encoded, usually as thumbnails, from `image.annotate` and `image.encode`; this
     node only arranges them. A picture `photo/0003` stands beside the clip `photo`. The page needs no network,
     holds no script and works from disk. Boxes, where linked, are counted per class over the whole stream.
 
     Raises:
-        ExportError: if a file is not a picture, or two items would get the same file name.
+        ExportError: if neither pictures nor clips are linked, a file is not a picture, or two items would get
+            the same file name.
     """
+    if images is None and clips is None:
+        raise ExportError("there is nothing to show: link 'images', 'clips' or both")
+    images = Stream.of([]) if images is None else images
+    clips = Stream.of([]) if clips is None else clips
     folder = ExportFolder(ctx.new_folder())
-    groups = _spread(_groups(images.keys(), clips.keys() if clips is not None else ()), limit)
+    groups = _spread(_groups(images.keys(), clips.keys()), limit)
     shown = [key for group in groups for key in group.pictures]
     counts = {item.key: len(item.value) for item in boxes} if boxes is not None else {}
     pictures = _write_media(folder, "pictures", images, {key: _caption(key, counts) for key in shown})
     players = {group.key: group.key for group in groups if group.has_clip}
-    playing = _write_media(folder, "clips", clips, players) if clips is not None else {}
+    playing = _write_media(folder, "clips", clips, players)
     sheets = _write_sheets(folder, images, shown, Grid(columns, (cell, cell * 3 // 4)), ctx)
     sources = [
         Source(group.key, playing.get(group.key), tuple(pictures[key] for key in group.pictures))
         for group in groups
     ]
-    totals = Totals(
-        pictures=len(images),
-        clips=len(clips) if clips is not None else 0,
-        boxes=_per_class(boxes) if boxes is not None else None,
-    )
+    totals = Totals(len(images), len(clips), _per_class(boxes) if boxes is not None else None)
     page = render_page(title, totals, sources, sheets)
     folder.write("index.html", page, dict.fromkeys((*shown, *players)))
     return folder.artifact()

@@ -2,6 +2,7 @@ import pytest
 
 from nodegraph import Stream
 from nodes.export import export_preview
+from nodes.export.folder import ExportError
 from nodes.types import File
 
 
@@ -90,6 +91,20 @@ def test_an_empty_dataset_gives_a_page_that_says_so(ctx, contents):
     artifact = export_preview(Stream.of([]), Stream.of([]), Stream.of([]), ctx=ctx)
     assert list(contents(artifact)) == ["index.html"]
     assert "<b>0</b> pictures" in contents(artifact)["index.html"].decode()
+
+
+def test_clips_alone_are_shown_in_one_grid(clip, ctx, contents):
+    artifact = export_preview(clips=Stream.of({"a": clip, "b": clip}), ctx=ctx)
+    assert list(contents(artifact)) == ["clips/a.mp4", "clips/b.mp4", "index.html"]
+    page = contents(artifact)["index.html"].decode()
+    assert page.count("<section") == 1
+    assert page.count("<video") == 2
+    assert "picture" not in page.partition("<body>")[2]
+
+
+def test_nothing_linked_is_an_error_that_says_what_to_link(ctx):
+    with pytest.raises(ExportError, match="link 'images', 'clips' or both"):
+        export_preview(ctx=ctx)
 
 
 def test_equal_input_gives_equal_bytes(picture, boxes, clip, ctx, contents):
