@@ -163,3 +163,22 @@ class RunFinished(Event):
     ok: bool
     interrupted: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAdvanced(Event):
+    """The counts of a node so far; sent a few times a second for nodes that moved.
+
+    Cheap calls are not reported one by one: progress displays read this. `total` is how many calls the
+    node will have in all, or None while its source has not ended.
+    """
+
+    kind: ClassVar[str] = "node-advanced"
+
+    node: str
+    executed: int
+    cached: int
+    failed: int
+    skipped: int
+    dropped: int
+    total: int | None

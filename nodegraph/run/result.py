@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nodegraph.types.stream import Collected
 
@@ -131,7 +131,7 @@ class Run:
         stream = self._fetch(name)
         if not isinstance(stream, Collected):
             raise TypeError(f"{name!r} carries a single value, not a stream; use run.value({name!r})")
-        return stream
+        return cast("Collected[Any]", stream)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `run --json` prints."""

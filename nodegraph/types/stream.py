@@ -107,6 +107,11 @@ class Item(Generic[T_co]):
             self._value = self._make()
         return cast("T_co", self._value)
 
+    @property
+    def carried(self) -> T_co:
+        """What to yield to pass the value on under another key, without loading or copying it."""
+        return self.value
+
     def __repr__(self) -> str:
         return f"Item({self.key!r})"
 

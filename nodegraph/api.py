@@ -1,0 +1,208 @@
+"""What a user can do with a graph: plan it, run it, look at a value, trace a file. The command line uses only this."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodegraph.check.check import GraphLike, check
+from nodegraph.check.checked import CheckedGraph
+from nodegraph.events import Event
+from nodegraph.graph.problem import GraphError, Problem
+from nodegraph.plan.forecast import forecast
+from nodegraph.plan.plan import Plan
+from nodegraph.plan.producers import Selection
+from nodegraph.plan.program import Program, compile_program
+from nodegraph.plan.values import BytesMissing, StoredStream, Values
+from nodegraph.plan.walk import Walk
+from nodegraph.report import html_report, text_report
+from nodegraph.run.provenance import TraceError, trace
+from nodegraph.run.publish import PublishError
+from nodegraph.run.result import Run
+from nodegraph.run.run import RunOptions, run_program
+from nodegraph.store import Store, StoreError, default_size_limit, default_store_folder
+
+__all__ = [
+    "Options",
+    "PublishError",
+    "StoreError",
+    "TraceError",
+    "fetch",
+    "open_store",
+    "plan_graph",
+    "run_graph",
+    "trace",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What running and planning take besides the graph.
+
+    Attributes:
+        store: folder of the memo; by default `$NODEGRAPH_STORE`, else `.nodegraph`.
+        store_size: limit of the store in bytes; by default half of the disk's free space.
+        inputs: literals by graph input, or `name=value` texts.
+        sets: `node.param=value` texts.
+        values: overlay files, applied in order.
+        targets: node ids to run up to; by default what the graph's outputs read.
+        force: node ids whose stored results do not count.
+        limit: take at most so many items of each source.
+        items: take only items of the sources whose key matches this glob.
+        out: where artifacts are published; None publishes nothing.
+        devices: where calls may run.
+        jobs: how many calls run at once; by default one per core.
+        fail_fast: begin no further call after the first failure.
+    """
+
+    store: Path | None = None
+    store_size: int | None = None
+    inputs: Mapping[str, Any] | Sequence[str] = ()
+    sets: Sequence[str] = ()
+    values: Sequence[Path] = ()
+    targets: Sequence[str] = ()
+    force: Sequence[str] = ()
+    limit: int | None = None
+    items: str | None = None
+    out: Path | None = None
+    devices: str = "auto"
+    jobs: int | None = None
+    fail_fast: bool = False
+
+
+def open_store(options: Options, *, read_only: bool = False) -> Store:
+    """Open the store that the options name.
+
+    Raises:
+        StoreError: if it cannot be opened or made.
+    """
+    folder = options.store or default_store_folder()
+    limit = None if read_only else options.store_size or default_size_limit(folder)
+    return Store.open(folder, read_only=read_only, size_limit=limit)
+
+
+def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
+    """Say what a run would do, and why, computing nothing.
+
+    Raises:
+        GraphError: if the graph or an option is not right; with every problem.
+        StoreError: if the store cannot be read.
+    """
+    options = options or Options()
+    program = _program(graph, options)
+    with open_store(options) as store:
+        return forecast(program, store, selection=_selection(options), forced=frozenset(options.force))
+
+
+def run_graph(
+    graph: GraphLike,
+    options: Options | None = None,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    cancel: threading.Event | None = None,
+) -> Run:
+    """Run a graph: what is in the store is taken from there, the rest is computed.
+
+    Ctrl-C, or setting `cancel`, begins no further call and returns what was done.
+
+    Raises:
+        GraphError: if the graph or an option is not right; with every problem.
+        StoreError: if the store cannot be written.
+        PublishError: if an output's destination is not ours to write.
+    """
+    options = options or Options()
+    program = _program(graph, options)
+    run_options = RunOptions(
+        force=frozenset(options.force),
+        selection=_selection(options),
+        out=options.out,
+        jobs=options.jobs,
+        fail_fast=options.fail_fast,
+    )
+    stop = cancel or threading.Event()
+    store = open_store(options)
+    try:
+        run = run_program(
+            program, store, run_options, on_event=on_event, cancelled=stop.is_set, cancel=stop.set
+        )
+        _write_reports(run, program.graph, store)
+    finally:
+        store.flush()
+    return run
+
+
+def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: str | None = None) -> Any:
+    """A stored value: of an output of the graph, or of any `"node.output"`; a stream as `Collected`.
+
+    Args:
+        graph: the graph.
+        name: output name, `"node"` or `"node.output"`.
+        options: as for a run.
+        item: the key of one item of a stream, `a/b` for nested ones.
+
+    Raises:
+        LookupError: if there is no such output or item, or it is not in the store; says what to do.
+    """
+    options = options or Options()
+    program = _program(graph, options, also=name)
+    store = open_store(options)
+    step, output = program.source(name)
+    walk = Walk(program, store, selection=_selection(options), from_history=True)
+    entries = {"/".join(path): digest for path, digest in walk.entries(step, output)}
+    values = Values(store)
+    if item is None and step.node.output_chain:
+        return StoredStream(entries.items(), values)
+    key = item or ""
+    if key not in entries:
+        what = f"item {item!r} of {name!r}" if item else f"{name!r}"
+        nearest = difflib.get_close_matches(key, entries, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else "; run the graph first"
+        raise LookupError(f"{what} is not in the store{hint}")
+    try:
+        return values.load(entries[key])
+    except BytesMissing:
+        raise LookupError(
+            f"the bytes of {name!r} are not in the store; run with --target {step.id} to make them again"
+        ) from None
+
+
+def _write_reports(run: Run, graph: CheckedGraph, store: Store) -> None:
+    text = text_report(run)
+    (run.folder / "report.txt").write_text(text, encoding="utf-8")
+    (run.folder / "report.html").write_text(html_report(run, graph), encoding="utf-8")
+    store.finish_run(run.run, run.ok, text.encode())
+
+
+def _selection(options: Options) -> Selection:
+    return Selection(options.limit, options.items)
+
+
+def _program(graph: GraphLike, options: Options, *, also: str | None = None) -> Program:
+    checked = check(
+        graph, values=options.values, sets=options.sets, inputs=options.inputs, require_inputs=True
+    )
+    problems = [
+        *_unknown_nodes(checked, options.targets, "--target"),
+        *_unknown_nodes(checked, options.force, "--force"),
+    ]
+    if problems:
+        raise GraphError(problems)
+    targets = list(options.targets)
+    if also is not None:
+        from nodegraph.plan.program import parse_source
+
+        reads = checked.outputs.get(also) or parse_source(checked, also)
+        targets = [reads.node]
+    return compile_program(checked, targets)
+
+
+def _unknown_nodes(graph: CheckedGraph, names: Iterable[str], option: str) -> Iterable[Problem]:
+    for name in names:
+        if name not in graph.nodes:
+            nearest = difflib.get_close_matches(name, graph.nodes, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"its nodes: {', '.join(graph.nodes)}"
+            yield Problem(option, "", 0, 0, "unknown-node", f"the graph has no node {name!r}", hint)

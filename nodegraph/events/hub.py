@@ -1,0 +1,59 @@
+"""Where events go: every subscriber gets each event, one at a time, in one order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from nodegraph.events.types import (
+    CallDone,
+    CallDropped,
+    CallFailed,
+    Event,
+    NodeFinished,
+    Output,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
+
+_LOGGED = (RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, CallDropped, Output, Warned)
+
+
+class EventHub:
+    """Hands events to its subscribers; may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Callable[[Event], None]] = []
+        self._lock = threading.Lock()
+
+    def subscribe(self, subscriber: Callable[[Event], None]) -> None:
+        """Send all later events to `subscriber` as well."""
+        self._subscribers.append(subscriber)
+
+    def emit(self, event: Event) -> None:
+        """Send an event."""
+        with self._lock:
+            for subscriber in self._subscribers:
+                subscriber(event)
+
+
+class EventLog:
+    """Writes events as JSON lines: per node, per failure, and per call of 10 ms or more."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: TextIO = path.open("w", encoding="utf-8")
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, if it is of a kind that is kept."""
+        if isinstance(event, _LOGGED) and not self._file.closed:
+            self._file.write(json.dumps({"event": event.kind} | asdict(event), ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

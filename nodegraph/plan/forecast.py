@@ -1,0 +1,55 @@
+"""From the walk to the plan: counts, reasons and an estimate per node."""
+
+from __future__ import annotations
+
+import os
+
+from nodegraph.plan.identity import INPUTS_CHANGED
+from nodegraph.plan.plan import DevicePlan, NodePlan, Plan
+from nodegraph.plan.producers import EVERYTHING, Selection
+from nodegraph.plan.program import Program, Step
+from nodegraph.plan.walk import Foreseen, Walk
+from nodegraph.store import Store
+
+
+def forecast(
+    program: Program, store: Store, *, selection: Selection = EVERYTHING, forced: frozenset[str] = frozenset()
+) -> Plan:
+    """Say what a run would do, computing nothing: sources are listed, the rest is looked up."""
+    walk = Walk(program, store, selection=selection, forced=forced)
+    nodes = {step.id: _node(walk, step) for step in program.steps}
+    expected = [
+        (walk.foreseen[step.index].run, store.expected_seconds(step.type.id))
+        for step in program.steps
+        if walk.foreseen[step.index].run
+    ]
+    seconds = [count * each for count, each in expected if each is not None]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Plan(
+        graph=program.graph.name,
+        nodes=nodes,
+        devices={"cpu": DevicePlan(budget=memory, peak=0, loads=0)},
+        seconds=sum(seconds) if len(seconds) == len(expected) else None,
+    )
+
+
+def _node(walk: Walk, step: Step) -> NodePlan:
+    foreseen = walk.foreseen[step.index]
+    complete = walk.complete(step)
+    items = foreseen.cached + foreseen.run
+    return NodePlan(
+        type=step.type.id,
+        items=items if complete else None,
+        cached=foreseen.cached,
+        run=foreseen.run,
+        reasons=_reasons(foreseen, items if complete else None),
+        device="cpu",
+    )
+
+
+def _reasons(foreseen: Foreseen, items: int | None) -> tuple[str, ...]:
+    """The reasons, most frequent first; changed inputs with how many of them, where that is known."""
+    return tuple(
+        f"{count} of {items} inputs changed" if why == INPUTS_CHANGED and items is not None else why
+        for why, count in foreseen.reasons.most_common()
+    )

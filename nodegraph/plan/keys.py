@@ -1,0 +1,146 @@
+"""Keys: what a call would compute, as a fingerprint. Every pre-image of the memo is in this file.
+
+A key is BLAKE3 over a tagged record of type id, version or code hash, params, input digests and, for
+seeded nodes, the derived seed. It never holds node ids, order, absolute paths, time or machine. A change
+of a record's form is a new number in its tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
+from blake3 import blake3
+
+from nodegraph.node.code import CodeFingerprint, fingerprint
+from nodegraph.node.signature import InputPort, NodeType, is_path_port, to_json
+from nodegraph.store import Key
+from nodegraph.types.wire import Digest
+
+msgpack = cast("Any", untyped_msgpack)
+
+_CALL = "nodegraph/call/1"
+_ITEM = "nodegraph/item/1"
+_SEED = b"nodegraph/seed/1\0"
+_STREAM = b"nodegraph/stream/1\0"
+
+
+def identity(node_type: NodeType) -> Any:
+    """What stands for a node type's behaviour in its keys: the author's version, or the hash of its code."""
+    if node_type.version is not None:
+        return ["version", node_type.version]
+    return ["code", code_of(node_type).digest]
+
+
+def code_of(node_type: NodeType) -> CodeFingerprint:
+    """The fingerprint of a node type's code, read once per process."""
+    return _fingerprint(node_type.function)
+
+
+_fingerprint = lru_cache(maxsize=None)(fingerprint)
+
+
+def key_params(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that enter a key, in JSON form by name: no paths, no seed."""
+    return {
+        port.name: to_json(port, params[port.name])
+        for port in sorted(node_type.signature.inputs, key=lambda port: port.name)
+        if port.name in params and not _outside_key(node_type, port)
+    }
+
+
+def call_prefix(
+    node_type: NodeType,
+    params: Mapping[str, Any],
+    files: Mapping[str, Digest],
+    linked: Sequence[tuple[str, bool]],
+) -> bytes:
+    """The part of a call's record that is the same for all its items.
+
+    Args:
+        node_type: the type of the node.
+        params: validated literals by input name.
+        files: content digests of the inputs that are read by content.
+        linked: name of each linked input, and whether it is a stream, in the order of their digests.
+    """
+    return _record(_CALL, node_type, params, files, linked)
+
+
+def item_prefix(
+    node_type: NodeType,
+    params: Mapping[str, Any],
+    files: Mapping[str, Digest],
+    linked: Sequence[tuple[str, bool]],
+) -> bytes:
+    """The part of the record of one item of a fan-out node that is the same for all of them."""
+    return _record(_ITEM, node_type, params, files, linked)
+
+
+def call_key(prefix: bytes, inputs: Iterable[Digest], seed: int | None) -> Key:
+    """The key of a call: prefix, the digests of its linked inputs in order, and its derived seed."""
+    pieces = [prefix, *inputs]
+    if seed is not None:
+        pieces.append(seed.to_bytes(8, "little"))
+    return Key(blake3(b"".join(pieces)).digest())
+
+
+def item_key(
+    prefix: bytes,
+    inputs: Iterable[Digest],
+    seed: int | None,
+    key: str,
+    reads: Sequence[Digest],
+    uses: Digest | None,
+) -> Key:
+    """The key of one `make()`: as of a call, with the item key, the files' contents and `uses`."""
+    tail = msgpack.packb([key, list(reads), uses])
+    return Key(blake3(b"".join([call_key(prefix, inputs, seed), tail])).digest())
+
+
+def derived_seed(seed: int, type_id: str, inputs: Iterable[Digest], path: Sequence[str]) -> int:
+    """63 bits that depend on the graph's seed, the type, the linked inputs and the item key, not on params."""
+    record = msgpack.packb([seed, type_id, list(inputs), list(path)])
+    return int.from_bytes(blake3(_SEED + record).digest(8), "little") >> 1
+
+
+def stream_digest(entries: Iterable[tuple[str, Digest]]) -> Digest:
+    """The digest of a stream: BLAKE3 over its ordered (item key, digest) pairs."""
+    hasher = blake3(_STREAM)
+    for key, digest in entries:
+        hasher.update(msgpack.packb([key, digest]))
+    return Digest(hasher.digest())
+
+
+def _record(
+    tag: str,
+    node_type: NodeType,
+    params: Mapping[str, Any],
+    files: Mapping[str, Digest],
+    linked: Sequence[tuple[str, bool]],
+) -> bytes:
+    record = [
+        tag,
+        node_type.id,
+        identity(node_type),
+        list(key_params(node_type, params).items()),
+        sorted(files.items()),
+        [list(entry) for entry in linked],
+        node_type.seeded,
+    ]
+    return cast("bytes", msgpack.packb(record))
+
+
+def _outside_key(node_type: NodeType, port: InputPort) -> bool:
+    return is_path_port(port) or (node_type.seeded and port.name == "seed")
+
+
+def read_files(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Path]:
+    """The paths among the params whose contents enter the key."""
+    return {
+        port.name: params[port.name]
+        for port in node_type.signature.inputs
+        if port.reads_file and params.get(port.name) is not None
+    }

@@ -1,0 +1,113 @@
+"""Values out of the store: one at a time, or as a stream whose items load on first use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from nodegraph.types.builtin import Artifact
+from nodegraph.types.stream import Item, check_item_key
+from nodegraph.types.wire import Digest, UnknownValueType, Wire, decode
+
+
+class BytesMissing(LookupError):
+    """The bytes behind a digest are not in the store: never kept, evicted or damaged."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(f"the bytes of {digest.hex()[:12]} are not in the store")
+        self.digest = digest
+
+
+class ByteStore(Protocol):
+    """The part of the store that values are read from."""
+
+    def get(self, digest: Digest, /) -> Wire | None: ...
+    def file(self, hexdigest: str, /) -> Path | None: ...
+    def new_folder(self) -> Path: ...
+
+
+class Values:
+    """Decodes stored values; an artifact gets a folder of read-only links to its files."""
+
+    def __init__(self, store: ByteStore) -> None:
+        self._store = store
+
+    def load(self, digest: Digest) -> Any:
+        """The value behind a digest.
+
+        Raises:
+            BytesMissing: if its bytes are gone, or were written by another version of its type.
+        """
+        wire = self._store.get(digest)
+        if wire is None:
+            raise BytesMissing(digest)
+        return self.decode(wire, digest)
+
+    def decode(self, wire: Wire, digest: Digest) -> Any:
+        """The value of a wire form that is at hand."""
+        try:
+            value = decode(wire)
+        except UnknownValueType:
+            raise BytesMissing(digest) from None
+        return self._with_folder(value, digest) if type(value) is Artifact else value
+
+    def _with_folder(self, artifact: Artifact, digest: Digest) -> Artifact:
+        folder = self._store.new_folder()
+        for name, (content, _) in artifact.files.items():
+            stored = self._store.file(content)
+            if stored is None:
+                raise BytesMissing(digest)
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(stored, target)
+        return Artifact(folder, artifact.made_from, artifact.files)
+
+
+class StoredItem(Item[Any]):
+    """An item of a stored stream: its value is loaded on first use.
+
+    Yielded again by a generator, it passes its value on by digest, without loading it.
+    """
+
+    __slots__ = ("_values", "digest")
+
+    def __init__(self, key: str, digest: Digest, values: Values) -> None:
+        super().__init__(key, None)
+        self.digest = digest
+        self._values = values
+
+    @property
+    def value(self) -> Any:
+        """The value; loaded on first use and then kept as long as the item."""
+        if self._value is None:
+            self._value = self._values.load(self.digest)
+        return self._value
+
+    @property
+    def carried(self) -> Any:
+        """The item itself: the engine passes its value on by digest."""
+        return self
+
+
+class StoredStream:
+    """A collected stream over the store: `len`, `keys` and `[key]` cost nothing, values load one by one."""
+
+    def __init__(self, entries: Iterable[tuple[str, Digest]], values: Values) -> None:
+        self._digests = dict(entries)
+        self._values = values
+
+    def __iter__(self) -> Iterator[Item[Any]]:
+        for key, digest in self._digests.items():
+            yield StoredItem(key, digest, self._values)
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def keys(self) -> Sequence[str]:
+        """The item keys in source order."""
+        return list(self._digests)
+
+    def __getitem__(self, key: str, /) -> Item[Any]:
+        return StoredItem(check_item_key(key), self._digests[key], self._values)

@@ -1,0 +1,379 @@
+"""Fan-out: generators pulled item by item, and the `make` of each item as a call of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodegraph.events import SourceAdvanced
+from nodegraph.node.context import Drop
+from nodegraph.plan.identity import literal_arguments
+from nodegraph.plan.keys import item_key
+from nodegraph.plan.producers import (
+    EVERYTHING,
+    GeneratorProducer,
+    Listed,
+    ListingProducer,
+    Producer,
+    Regenerator,
+)
+from nodegraph.plan.program import Step
+from nodegraph.plan.values import BytesMissing
+from nodegraph.run.execute import Busy, Call, Calls
+from nodegraph.run.frames import ABSENT, Done, Frame, Scope
+from nodegraph.run.inputs import load_arguments
+from nodegraph.run.machine import SHOWN_SECONDS, Machine, result_of
+from nodegraph.run.results import Output, outputs_of
+from nodegraph.store import Key, Row
+from nodegraph.types.stream import Item
+from nodegraph.types.wire import Digest, digest, encode
+
+
+@dataclass(eq=False)
+class StreamRun:
+    """The stream of one fan-out call while it runs.
+
+    Attributes:
+        call: the call that lists the items.
+        listed: the listing was in the store, so all of its items are.
+        reason: why the generator runs.
+        whole: no item failed, so that the listing may be stored.
+        drops: the reasons of dropped items by index.
+    """
+
+    call: Call
+    listed: bool
+    reason: str
+    regenerator: Regenerator
+    started: float
+    whole: bool = True
+    drops: dict[int, str] = field(default_factory=dict[int, str])
+
+
+class FanOut:
+    """Runs the generators of a pass and the calls that make their items."""
+
+    def __init__(self, machine: Machine, calls: Calls) -> None:
+        self._machine = machine
+        self._calls = calls
+
+    def open(self, frame: Frame, position: int, step: Step) -> None:
+        """Begin the stream of a fan-out call: its stored listing, or its generator."""
+        machine = self._machine
+        call = self._calls.prepare(frame, position, step)
+        if call is None:
+            return
+        selection = machine.selection if step.is_source else EVERYTHING
+        listing = self._listing(call)
+        if isinstance(listing, str):
+            with machine.lock:
+                counts = machine.tally.steps[step.index]
+                counts.cached += 1
+                counts.dropped += 1
+                counts.drops[listing] += 1
+                machine.flow.resolve(frame, position, ABSENT)
+            return
+        producer: Producer
+        if listing is not None:
+            producer, reason = ListingProducer(listing, selection), ""
+        else:
+            loaded = load_arguments(machine.program, step, frame, machine.store, machine.values)
+            if loaded.streams_missing:
+                machine.postpone(frame, position, loaded.streams_missing)
+                return
+            if loaded.missing:
+                with machine.lock:
+                    machine.flow.hold(frame, position, loaded.missing)
+                return
+            producer = GeneratorProducer(self._generate(call), selection)
+            reason = machine.reason(call.state, call.key) if step.type.pure else "listed anew"
+        regenerator = Regenerator(lambda: self._generate(call))
+        run = StreamRun(call, listing is not None, reason, regenerator, time.perf_counter())
+        with machine.lock:
+            machine.flow.open_scope(frame, position, producer, run)
+
+    def _listing(self, call: Call) -> list[Any] | str | None:
+        """The stored (key, digests, dropped) entries of a pure generator, why it was dropped, or None."""
+        machine = self._machine
+        if not call.step.type.pure:
+            return None
+        row = machine.store.lookup(call.key)
+        if row is None or (call.state.forced and row.run != machine.run):
+            return None
+        if row.dropped is not None:
+            return row.dropped
+        try:
+            return machine.values.load(row.outputs[0])
+        except BytesMissing:
+            return None
+
+    def _generate(self, call: Call) -> Iterator[Item[Any]]:
+        machine = self._machine
+        loaded = load_arguments(machine.program, call.step, call.frame, machine.store, machine.values)
+        if loaded.missing or loaded.streams_missing:
+            raise BytesMissing(call.inputs[0])
+        loaded.values.pop("seed", None)
+        arguments = literal_arguments(call.step) | loaded.values
+        if call.step.type.signature.wants_context:
+            seeds = None if call.seed is None else [call.seed]
+            arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
+        return iter(call.step.type.function(**arguments))
+
+    def advance(self, scope: Scope) -> None:
+        """Pull the next item of a stream."""
+        machine = self._machine
+        run = _stream_run(scope)
+        try:
+            item = scope.producer.next()
+        except Drop as drop:
+            self._dropped(scope, run, drop)
+        except BytesMissing:
+            self._give_up(scope)
+            machine.postpone(
+                scope.frame,
+                scope.position,
+                {feed.step for feed in run.call.step.feeds if feed.collects is not None},
+            )
+        except BaseException as error:
+            failure = machine.failure(run.call.step, scope.frame, error)
+            machine.note_failure(scope.frame, run.call.step, run.call.key, failure)
+            self._end(scope, run, broken=True)
+        else:
+            if item is None:
+                self._end(scope, run, broken=False)
+            elif isinstance(item, Listed):
+                self._take_listed(scope, run, item)
+            else:
+                self._take(scope, run, item)
+
+    def _give_up(self, scope: Scope) -> None:
+        with self._machine.lock:
+            self._machine.flow.abandon(scope)
+
+    def _dropped(self, scope: Scope, run: StreamRun, drop: Drop) -> None:
+        if scope.keys:
+            error = TypeError(
+                "a generator that has given items cannot raise Drop; raise it in the item's make"
+            )
+            failure = self._machine.failure(run.call.step, scope.frame, error)
+            self._machine.note_failure(scope.frame, run.call.step, run.call.key, failure)
+            self._end(scope, run, broken=True)
+            return
+        self._give_up(scope)
+        seconds = time.perf_counter() - run.started
+        call = run.call
+        inputs = b"".join(call.inputs)
+        self._machine.dropped(
+            scope.frame, scope.position, call.step, call.key, drop, seconds, run.reason, inputs
+        )
+
+    def _take_listed(self, scope: Scope, run: StreamRun, item: Listed) -> None:
+        machine = self._machine
+        step = run.call.step
+        demanded = step.index in machine.demanded and not all(map(machine.store.has, item.digests))
+        with machine.lock:
+            counts = machine.tally.steps[step.index]
+            if item.dropped is not None:
+                counts.dropped += 1
+                counts.drops[item.dropped] += 1
+            counts.cached += 1
+            result = ABSENT if item.dropped is not None else Done(item.digests)
+            frame = machine.flow.emit(scope, item.key, None)
+            if not demanded:
+                machine.flow.resolve(frame, 0, result)
+                return
+            frame.results[0] = result
+        self.remake(frame, step, then_resolve=True)
+
+    def _take(self, scope: Scope, run: StreamRun, item: Item[Any]) -> None:
+        """An item that a generator gave: a value at hand, or one that the memo knows, or one to make."""
+        machine = self._machine
+        step = run.call.step
+        try:
+            key, row = self._look_up(scope, run, item)
+            outputs = None if item.make is not None else self._encode(step, item.carried)
+        except Exception as error:
+            self._failed_item(scope, run, item, error)
+            return
+        if row is not None:
+            with machine.lock:
+                frame = machine.flow.emit(scope, item.key, item)
+                frame.memo_key = key
+            if row.dropped is not None:
+                run.drops[frame.index] = row.dropped
+            machine.hit(frame, 0, step, _known(key), row)
+            self._write_listing(scope, run)
+        elif outputs is not None:
+            machine.keep_outputs(step, run.call.state, outputs)
+            with machine.lock:
+                counts = machine.tally.steps[step.index]
+                counts.executed += 1
+                counts.reasons[run.reason] += 1
+                machine.flow.resolve(machine.flow.emit(scope, item.key, item), 0, result_of(outputs))
+            self._write_listing(scope, run)
+        else:
+            with machine.lock:
+                frame = machine.flow.emit(scope, item.key, item)
+                frame.memo_key = key
+                machine.flow.make(frame)
+
+    def _encode(self, step: Step, value: Any) -> tuple[Output, ...]:
+        """A value given directly, copied: a generator may use its buffers again for the next item."""
+        outputs = outputs_of(step, value, self._machine.store)
+        return tuple(Output(output.digest, output.wire and output.wire.owned()) for output in outputs)
+
+    def _look_up(self, scope: Scope, run: StreamRun, item: Item[Any]) -> tuple[Key | None, Row | None]:
+        if item.make is None:
+            return None, None
+        machine = self._machine
+        call = run.call
+        reads = [machine.store.file_digest(path) for path in item.reads]
+        uses: Digest | None = None if item.uses is None else digest(encode(item.uses))
+        key = item_key(call.state.identity.item_prefix, call.inputs, call.seed, item.key, reads, uses)
+        return key, machine.known_row(call.step, call.state, key)
+
+    def _failed_item(self, scope: Scope, run: StreamRun, item: Item[Any], error: BaseException) -> None:
+        machine = self._machine
+        with machine.lock:
+            frame = machine.flow.emit(scope, item.key, None)
+        run.whole = False
+        machine.failed(frame, 0, run.call.step, None, error)
+
+    def make(self, frame: Frame, step: Step) -> None:
+        """Run the `make` of an item.
+
+        Raises:
+            Busy: if somebody else is computing it.
+        """
+        machine = self._machine
+        item, key, scope = frame.item, _known(frame.memo_key), frame.scope
+        assert item is not None
+        assert item.make is not None
+        assert scope is not None
+        run = _stream_run(scope)
+        claim = None
+        if not machine.is_cheap(step):
+            claim = machine.store.claim(key)
+            if claim is None:
+                raise Busy
+        try:
+            row = machine.known_row(step, run.call.state, key)
+            if row is not None:
+                if row.dropped is not None:
+                    run.drops[frame.index] = row.dropped
+                machine.hit(frame, 0, step, key, row)
+            else:
+                self._make(frame, step, run, key)
+        finally:
+            if claim is not None:
+                claim.release()
+        self._write_listing(scope, run)
+
+    def _make(self, frame: Frame, step: Step, run: StreamRun, key: Key) -> None:
+        machine = self._machine
+        state = run.call.state
+        assert frame.item is not None
+        assert frame.item.make is not None
+        reason = machine.reason(state, key)
+        inputs = b"".join(run.call.inputs)
+        machine.starting(step, frame, reason)
+        started = time.perf_counter()
+        try:
+            outputs = outputs_of(step, frame.item.make(), machine.store)
+        except Drop as drop:
+            run.drops[frame.index] = drop.reason
+            machine.dropped(frame, 0, step, key, drop, time.perf_counter() - started, reason, inputs)
+        except BaseException as error:
+            run.whole = False
+            machine.failed(frame, 0, step, key, error)
+        else:
+            seconds = time.perf_counter() - started
+            machine.keep_outputs(step, state, outputs)
+            machine.record(key, state, [output.digest for output in outputs], inputs, seconds)
+            machine.done(frame, 0, step, key, outputs, seconds, reason)
+
+    def remake(self, frame: Frame, step: Step, *, then_resolve: bool = False) -> None:
+        """Make an item's value again, because its bytes are gone."""
+        machine = self._machine
+        before, scope = frame.results[0], frame.scope
+        assert isinstance(before, Done)
+        assert scope is not None
+        run = _stream_run(scope)
+        started = time.perf_counter()
+        try:
+            with run.regenerator.lock:
+                item = frame.item or run.regenerator.item(frame.key)
+            value = item.make() if item.make is not None else item.carried
+            outputs = self._encode(step, value)
+        except BytesMissing:
+            with machine.lock:
+                machine.again = True
+                machine.demanded |= {feed.step for feed in step.feeds}
+                machine.flow.remade(frame, 0, ABSENT)
+            return
+        except BaseException as error:
+            if then_resolve:
+                frame.results[0] = None
+                with machine.lock:
+                    machine.tally.steps[step.index].cached -= 1
+                machine.failed(frame, 0, step, frame.memo_key, error)
+            else:
+                self._calls.remake_failed(frame, 0, step, frame.memo_key, error)
+            return
+        seconds = time.perf_counter() - started
+        self._calls.remade(frame, 0, step, frame.memo_key, run.call.state, before, outputs, seconds)
+        if then_resolve:
+            with machine.lock:
+                result = frame.results[0]
+                assert isinstance(result, Done)
+                machine.flow.resolve(frame, 0, result)
+
+    def _end(self, scope: Scope, run: StreamRun, *, broken: bool) -> None:
+        machine = self._machine
+        scope.producer.close()
+        with machine.lock:
+            machine.flow.end(scope, broken=broken)
+        self._write_listing(scope, run)
+        seconds = time.perf_counter() - run.started
+        if seconds >= SHOWN_SECONDS:
+            label = scope.frame.label
+            machine.emit(SourceAdvanced(machine.clock(), run.call.step.id, label, len(scope.keys), True))
+
+    def _write_listing(self, scope: Scope, run: StreamRun) -> None:
+        """Store the ordered (key, digests) list of a pure generator once every item is resolved."""
+        machine = self._machine
+        step = run.call.step
+        cut = step.is_source and not machine.selection.is_all
+        if not step.type.pure or run.listed or cut or not run.whole or scope.broken:
+            return
+        with machine.lock:
+            if run.listed or not scope.complete(step.index):
+                return
+            run.listed = True
+        column = scope.columns[step.index]
+        outputs = range(len(step.output_types))
+        listing = [
+            [
+                key,
+                [column.get(index, output) for output in outputs] if column.present[index] else [],
+                run.drops.get(index),
+            ]
+            for index, key in enumerate(scope.keys)
+        ]
+        wire = encode(listing)
+        found = digest(wire)
+        machine.store.put(found, wire)
+        seconds = time.perf_counter() - run.started
+        machine.record(run.call.key, run.call.state, [found], b"".join(run.call.inputs), seconds)
+
+
+def _known(key: Key | None) -> Key:
+    assert key is not None, "an item with a make has a memo key"
+    return key
+
+
+def _stream_run(scope: Scope) -> StreamRun:
+    assert isinstance(scope.stream, StreamRun)
+    return scope.stream

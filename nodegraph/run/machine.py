@@ -1,0 +1,331 @@
+"""What the parts of a running pass share: program, flow, store, tally, and how the end of a call is written down."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from nodegraph.events import CallCached, CallDone, CallDropped, CallFailed, CallSkipped, CallStarted, Event
+from nodegraph.node.context import Context, Drop
+from nodegraph.plan.identity import StepIdentity, identify, reason
+from nodegraph.plan.keys import derived_seed
+from nodegraph.plan.producers import Selection
+from nodegraph.plan.program import Program, Step
+from nodegraph.plan.values import Values
+from nodegraph.run.flow import Flow
+from nodegraph.run.frames import ABSENT, FAILED, SKIPPED, Done, Frame, Status
+from nodegraph.run.result import CallError
+from nodegraph.run.results import Output
+from nodegraph.run.tally import Tally
+from nodegraph.store import Key, Row, Store
+from nodegraph.types.wire import Digest
+
+DURABLE_SECONDS = 0.005
+"""A finished call that took longer is committed before it is reported done, and claimed before it starts."""
+
+SHOWN_SECONDS = 0.010
+"""Calls that took longer are reported one by one; cheaper ones only in their node's counts."""
+
+
+@dataclass(slots=True)
+class StepState:
+    """What all calls of a step share.
+
+    Attributes:
+        identity: what the step is made of.
+        recipe: the store's number for type, version, params.
+        forced: results in the store do not count.
+        stores: bytes of its results are kept, at least until the run ends.
+        spools: they are kept only until the run ends.
+    """
+
+    identity: StepIdentity
+    recipe: int
+    forced: bool
+    stores: bool
+    spools: bool
+
+
+@dataclass(eq=False)
+class Machine:
+    """The state of a run. Attributes that change are only touched under `lock`.
+
+    Attributes:
+        again: a pass found that another one is needed: bytes have to be made again, or came out different.
+        demanded: steps whose results must be there as bytes, not only as digests.
+        failures: calls that failed in this run, by key; they are not tried twice.
+        expected: seconds a call of a type takes, as far as known.
+    """
+
+    program: Program
+    store: Store
+    values: Values
+    run: int
+    forced: frozenset[str]
+    selection: Selection
+    emit: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+    fail_fast: Callable[[], None]
+    started: float
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    again: bool = False
+    demanded: set[int] = field(default_factory=set[int])
+    failures: dict[Key, CallError] = field(default_factory=dict[Key, CallError])
+    expected: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    spooled: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self._states: dict[int, StepState | OSError] = {}
+        self._passes = 0
+
+    def begin_pass(self, flow: Flow) -> None:
+        """Start over with fresh counts; what earlier passes did is in the store."""
+        self.flow = flow
+        self._passes += 1
+        self.tally = Tally(self.program)
+        self.again = False
+
+    def clock(self) -> float:
+        """Seconds since the run started."""
+        return time.perf_counter() - self.started
+
+    def state(self, step: Step) -> StepState:
+        """What all calls of a step share; computed on first use.
+
+        Raises:
+            OSError: if a file that the node reads by content cannot be read.
+        """
+        known = self._states.get(step.index)
+        if known is None:
+            try:
+                known = self._new_state(step)
+            except OSError as error:
+                known = error
+            self._states[step.index] = known
+        if isinstance(known, OSError):
+            raise known
+        return known
+
+    def _new_state(self, step: Step) -> StepState:
+        identity = identify(self.program, step, self.store)
+        recorded = any(index == step.index for index, _ in self.program.recorded)
+        read_late = step.item_position in self.program.levels[step.node.output_chain].kept
+        return StepState(
+            identity=identity,
+            recipe=self.store.recipe(identity.prefix),
+            forced=step.id in self.forced,
+            stores=step.type.keep or recorded or read_late,
+            spools=not step.type.keep
+            and not any(index == step.index for _, index, _ in self.program.outputs),
+        )
+
+    def seed(self, step: Step, base: int, inputs: Sequence[Digest], frame: Frame) -> int | None:
+        """The derived seed of a call, None for a node that is not seeded."""
+        if not step.type.seeded:
+            return None
+        return derived_seed(base, step.type.id, inputs, frame.path)
+
+    def reason(self, state: StepState, key: Key) -> str:
+        """Why a call that is not in the store runs."""
+        return reason(state.identity, key, self.store, forced=state.forced)
+
+    def known_row(self, step: Step, state: StepState, key: Key) -> Row | None:
+        """The stored result of a call, if it counts: not forced, and its bytes there where they are demanded."""
+        row = self.store.lookup(key)
+        if row is None or (state.forced and row.run != self.run):
+            return None
+        if row.dropped is None and len(row.outputs) != len(step.output_types):
+            return None
+        if step.index in self.demanded and not all(map(self.store.has, row.outputs)):
+            return None
+        return row
+
+    def is_cheap(self, step: Step) -> bool:
+        """Whether a call of this type is known to take less than what is claimed and reported."""
+        seconds = self.expected.get(step.type.id)
+        if seconds is None and step.type.id not in self.expected:
+            seconds = self.expected[step.type.id] = self.store.expected_seconds(step.type.id)
+        return seconds is not None and seconds < DURABLE_SECONDS
+
+    def context(self, step: Step, frame: Frame, key: Key, seeds: Sequence[int] | None) -> Context:
+        """The context of one call."""
+
+        def progress(done: float, total: float | None) -> None:
+            from nodegraph.events import CallProgress
+
+            self.emit(CallProgress(self.clock(), step.id, frame.label, done, total))
+
+        return Context(
+            device="cpu",
+            seeds=seeds,
+            workdir=lambda: self.store.workdir(key),
+            new_folder=self.store.new_folder,
+            progress=progress,
+            cancelled=self.cancelled,
+        )
+
+    def hit(self, frame: Frame, position: int, step: Step, key: Key, row: Row) -> None:
+        """A call's result was in the store, or, in a later pass, an earlier pass of this run put it there."""
+        now = row.run == self.run and self._passes > 1
+        with self.lock:
+            counts = self.tally.steps[step.index]
+            counts.executed += now
+            counts.cached += not now
+            counts.calls += key[:8]
+            if row.dropped is not None:
+                counts.dropped += 1
+                counts.drops[row.dropped] += 1
+            self.flow.resolve(frame, position, ABSENT if row.dropped is not None else Done(row.outputs))
+        if row.dropped is not None:
+            self.emit(CallDropped(self.clock(), step.id, frame.label, row.dropped, not now))
+        elif not self.is_cheap(step):
+            self.emit(CallCached(self.clock(), step.id, frame.label))
+
+    def starting(self, step: Step, frame: Frame, reason: str) -> None:
+        """A call is about to run."""
+        if not self.is_cheap(step):
+            self.emit(CallStarted(self.clock(), step.id, frame.label, reason))
+
+    def keep_outputs(self, step: Step, state: StepState, outputs: Sequence[Output]) -> None:
+        """Put the bytes of a result into the store, as far as the node keeps any."""
+        if not state.stores:
+            return
+        for output in outputs:
+            if output.wire is not None:
+                self.store.put(output.digest, output.wire)
+                if state.spools:
+                    self.spooled += output.digest
+
+    def record(
+        self, key: Key, state: StepState, row_outputs: Sequence[Digest], inputs: bytes, seconds: float
+    ) -> None:
+        """Write a finished call's row; one that took long is committed before this returns."""
+        row = Row(tuple(row_outputs), None, seconds, state.recipe, inputs, self.run)
+        self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+
+    def done(
+        self, frame: Frame, position: int, step: Step, key: Key | None, outputs: Sequence[Output],
+        seconds: float, reason: str,
+    ) -> None:  # fmt: skip
+        """A call finished."""
+        result = result_of(outputs)
+        with self.lock:
+            counts = self.tally.steps[step.index]
+            counts.executed += 1
+            counts.seconds += seconds
+            counts.reasons[reason] += 1
+            if key is not None:
+                counts.calls += key[:8]
+            self._learn(step, seconds)
+            self.flow.resolve(frame, position, result)
+        if seconds >= SHOWN_SECONDS:
+            self.emit(CallDone(self.clock(), step.id, frame.label, seconds))
+
+    def _learn(self, step: Step, seconds: float) -> None:
+        known = self.expected.get(step.type.id)
+        self.expected[step.type.id] = seconds if known is None else 0.8 * known + 0.2 * seconds
+
+    def dropped(
+        self,
+        frame: Frame,
+        position: int,
+        step: Step,
+        key: Key,
+        drop: Drop,
+        seconds: float,
+        reason: str,
+        inputs: bytes,
+    ) -> None:
+        """A call left its item out."""
+        state = self.state(step)
+        row = Row((), drop.reason, seconds, state.recipe, inputs, self.run)
+        self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+        with self.lock:
+            counts = self.tally.steps[step.index]
+            counts.executed += 1
+            counts.dropped += 1
+            counts.drops[drop.reason] += 1
+            counts.reasons[reason] += 1
+            counts.seconds += seconds
+            counts.calls += key[:8]
+            self.flow.resolve(frame, position, ABSENT)
+        self.emit(CallDropped(self.clock(), step.id, frame.label, drop.reason, False))
+
+    def failed(self, frame: Frame, position: int, step: Step, key: Key | None, error: BaseException) -> None:
+        """A call raised."""
+        failure = self.failure(step, frame, error)
+        self.note_failure(frame, step, key, failure)
+        with self.lock:
+            self.flow.resolve(frame, position, FAILED)
+
+    def failure(self, step: Step, frame: Frame, error: BaseException) -> CallError:
+        """What to tell of an exception of a node."""
+        return CallError(
+            step.id,
+            frame.label,
+            type(error).__name__,
+            message_of(error),
+            own_frames(error.__traceback__, error),
+        )
+
+    def note_failure(self, frame: Frame, step: Step, key: Key | None, failure: CallError) -> None:
+        """Count and remember a failure."""
+        if key is not None:
+            self.store.record_failure(key, failure.error, failure.message)
+        with self.lock:
+            if key is not None:
+                self.failures[key] = failure
+                self.tally.steps[step.index].calls += key[:8]
+            self.tally.failure(step.index, _place(frame), failure)
+        self.emit(
+            CallFailed(self.clock(), step.id, frame.label, failure.error, failure.message, failure.traceback)
+        )
+        self.fail_fast()
+
+    def inherited(self, frame: Frame, position: int, step: Step, status: Status, source: int) -> None:
+        """A call takes over why an input has no value."""
+        with self.lock:
+            if status is SKIPPED:
+                self.tally.steps[step.index].skipped += 1
+            self.flow.resolve(frame, position, status)
+        if status is SKIPPED:
+            self.emit(CallSkipped(self.clock(), step.id, frame.label, self.program.steps[source].id))
+
+    def postpone(self, frame: Frame, position: int, steps: set[int]) -> None:
+        """Leave a call to another pass, in which the results of `steps` are there as bytes."""
+        with self.lock:
+            self.again = True
+            self.demanded |= steps
+            self.flow.resolve(frame, position, ABSENT)
+
+
+def result_of(outputs: Sequence[Output]) -> Done:
+    """The result of a call as the flow holds it."""
+    wires = tuple(output.wire for output in outputs if output.wire is not None)
+    return Done(tuple(output.digest for output in outputs), wires if len(wires) == len(outputs) else None)
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says, in one piece; an OSError with its file."""
+    return str(error) or type(error).__name__
+
+
+def own_frames(trace: TracebackType | None, error: BaseException) -> str:
+    """The traceback of an exception from where the engine called the node's function."""
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("nodegraph.run."):
+        trace = trace.tb_next
+    lines = traceback.format_exception(type(error), error, trace)
+    return "".join(lines).rstrip()
+
+
+def _place(frame: Frame) -> tuple[int, ...]:
+    indices: list[int] = []
+    current: Frame | None = frame
+    while current is not None and current.scope is not None:
+        indices.append(current.index)
+        current = current.parent
+    return tuple(reversed(indices))

@@ -1,0 +1,125 @@
+"""What a call gives: its result checked against the declaration and brought into wire form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nodegraph.node.context import Drop
+from nodegraph.node.signature import NodeType
+from nodegraph.plan.program import Step
+from nodegraph.plan.values import StoredItem
+from nodegraph.types.builtin import Artifact
+from nodegraph.types.ports import Scalar, Type, conforms
+from nodegraph.types.wire import Digest, Wire, digest, encode
+
+
+class WrongResult(TypeError):
+    """A node returned something else than it declares."""
+
+
+class FileIntake(Protocol):
+    """Takes a file into the store and gives its BLAKE3 (hex) and size."""
+
+    def adopt(self, path: Path, /) -> tuple[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a call: its digest, and its wire form unless it was passed on by digest."""
+
+    digest: Digest
+    wire: Wire | None
+
+
+def outputs_of(step: Step, result: Any, files: FileIntake) -> tuple[Output, ...]:
+    """Check a call's result against the declared outputs and encode it.
+
+    Raises:
+        WrongResult: if it is of another type than declared.
+        NotStorable: if something in it has no wire form.
+    """
+    return tuple(
+        _encode(step.type, port.name, type_, value, files)
+        for port, type_, value in zip(
+            step.type.signature.outputs, step.output_types, _split(step.type, result), strict=True
+        )
+    )
+
+
+def check_batch(node_type: NodeType, results: Any, count: int) -> Sequence[Any]:
+    """A batch's results as a list as long as the batch.
+
+    Raises:
+        WrongResult: if it is not.
+    """
+    if not isinstance(results, list | tuple):
+        raise WrongResult(
+            f"{node_type.id} must return a list, one result per item; it returned {_shown(results)}"
+        )
+    if len(results) != count:  # pyright: ignore[reportUnknownArgumentType]
+        raise WrongResult(f"{node_type.id} got {count} items and returned {len(results)} results")  # pyright: ignore[reportUnknownArgumentType]
+    return results  # pyright: ignore[reportUnknownVariableType]
+
+
+def is_drop(result: Any) -> bool:
+    """Whether a batch left an item out by returning `Drop(...)` in its place."""
+    return isinstance(result, Drop)
+
+
+def _split(node_type: NodeType, result: Any) -> Sequence[Any]:
+    declared = node_type.signature.output_class
+    if declared is None:
+        return (result,)
+    if not isinstance(result, declared):
+        raise WrongResult(f"{node_type.id} returned {_shown(result)}; it declares {declared.__name__}")
+    return result  # type: ignore[return-value]
+
+
+def _encode(node_type: NodeType, name: str, type_: Type, value: Any, files: FileIntake) -> Output:
+    if isinstance(value, StoredItem):
+        return Output(value.digest, None)
+    if not conforms(value, type_):
+        raise WrongResult(f"{node_type.id} returned {_shown(value)} as {name!r}; it declares {type_}")
+    if type_ == Scalar("float"):
+        value = float(value)
+    if isinstance(value, Artifact):
+        value = take_files(value, files)
+    wire = encode(value)
+    return Output(digest(wire), wire)
+
+
+def take_files(artifact: Artifact, files: FileIntake) -> Artifact:
+    """Move the files of a node's folder into the store.
+
+    Raises:
+        WrongResult: if the folder is missing, holds something else than files and folders, or `made_from`
+            names a file that is not in it.
+    """
+    if artifact.folder is None:
+        return artifact
+    if not artifact.folder.is_dir():
+        raise WrongResult(f"the artifact's folder {artifact.folder} does not exist")
+    taken: dict[str, tuple[str, int]] = {}
+    for path in sorted(artifact.folder.rglob("*")):
+        name = path.relative_to(artifact.folder).as_posix()
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise WrongResult(f"the artifact holds {name!r}, which is neither a file nor a folder")
+        if path.is_file():
+            taken[name] = files.adopt(path)
+    unknown = sorted(set(artifact.made_from) - set(taken))
+    if unknown:
+        raise WrongResult(f"made_from names {unknown[0]!r}, which is not among the artifact's files")
+    made_from: Mapping[str, list[str]] = {
+        name: list(artifact.made_from[name]) for name in sorted(artifact.made_from)
+    }
+    return Artifact(None, made_from, taken)
+
+
+def _shown(value: Any) -> str:
+    kind: Any = type(value)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    text = repr(value)
+    return f"{text} ({name})" if len(text) <= 40 and "\n" not in text else f"a {name}"
