@@ -1,6 +1,6 @@
 """How the wire form of a value lies in bytes: in one index entry when small, in a file when large.
 
-A file is: magic (8 bytes), encoding (u32), header length (u64), header, padding to a multiple of 64,
+An entry is: header length times two, plus one if there are buffers (u32), header, buffers. A file is: magic (8 bytes), encoding (u32), header length (u64), header, padding to a multiple of 64,
 then the buffers one after the other, each beginning at a multiple of 64. All numbers little-endian.
 Encoding 0 is raw, the only one so far. The sizes of the buffers follow from the header.
 """
@@ -31,18 +31,20 @@ _NO_MORE_MAPS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 def pack_inline(wire: Wire) -> bytes:
     """The bytes of a small value, as an index entry holds them."""
-    return b"".join((_HEADER_LENGTH.pack(len(wire.header)), wire.header, *wire.buffers))
+    prologue = _HEADER_LENGTH.pack(len(wire.header) << 1 | bool(wire.buffers))
+    return b"".join((prologue, wire.header, *wire.buffers))
 
 
 def parse_inline(expected: Digest, body: object) -> Wire | None:
     """The wire form in an index entry, its buffers copied; None unless it has the expected digest."""
     if type(body) is not bytes or len(body) < _HEADER_LENGTH.size:
         return None
-    start = _HEADER_LENGTH.size + _HEADER_LENGTH.unpack_from(body)[0]
+    length = _HEADER_LENGTH.unpack_from(body)[0]
+    start = _HEADER_LENGTH.size + (length >> 1)
     header = body[_HEADER_LENGTH.size : start]
-    if start == len(body):
+    if not length & 1:
         wire = Wire(header)
-        return wire if digest(wire) == expected else None
+        return wire if start == len(body) and digest(wire) == expected else None
     buffers: list[Buffer] = []
     for size in _sizes(header) or ():
         buffers.append(body[start : start + size])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from nodegraph.store.locks import is_locked, open_lock_file, try_lock
@@ -33,7 +34,8 @@ class Presence:
     def close(self) -> None:
         """Remove the folder and the mark."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._mark.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._mark.unlink()
         os.close(self._descriptor)
 
 

@@ -355,7 +355,10 @@ class Store:
     def _new_path(self) -> Path:
         if self._presence is None:
             raise self._is_read_only()
-        return self._presence.new_path()
+        try:
+            return self._presence.new_path()
+        except OSError as error:
+            raise store_error(self._presence.folder, error) from error
 
     def _made(self, folder: Path) -> Path:
         if self.read_only:
