@@ -1,8 +1,9 @@
 """How the wire form of a value lies in bytes: in one index entry when small, in a file when large.
 
-An entry is: header length times two, plus one if there are buffers (u32), header, buffers. A file is: magic (8 bytes), encoding (u32), header length (u64), header, padding to a multiple of 64,
-then the buffers one after the other, each beginning at a multiple of 64. All numbers little-endian.
-Encoding 0 is raw, the only one so far. The sizes of the buffers follow from the header.
+An entry is: header length times two, plus one if there are buffers (u32), header, buffers. A file is:
+magic (8 bytes), encoding (u32), header length (u64), header, padding to a multiple of 64, then the buffers
+one after the other, each beginning at a multiple of 64. All numbers are little-endian. Encoding 0 is
+raw, the only one so far. The sizes of the buffers follow from the header.
 """
 
 from __future__ import annotations

@@ -111,8 +111,11 @@ class Index:
         """Make a change in one transaction; it is committed when this returns, and made whole or not at all.
 
         Raises:
-            StoreError: if it cannot be committed; nothing of it is then stored.
+            StoreError: if it cannot be committed, or the store was opened for reading; nothing of it is
+                then stored.
         """
+        if self.read_only:
+            raise StoreError(f"{self.layout.folder}: the store was opened for reading only")
         with self._writing:
             for _ in range(_ATTEMPTS):
                 database = self._database
@@ -170,7 +173,7 @@ class Index:
 
     def _open_or_replace(self) -> _Database:
         path = self.layout.index()
-        lost = not path.exists() and _has_content(self.layout)
+        lost = not (path.exists() and path.stat().st_size) and _has_content(self.layout)
         try:
             database = self._open_at(path)
         except schema.NewerFormatError as newer:
@@ -181,7 +184,7 @@ class Index:
             self._set_aside(path, error)
             return self._open_at(self.layout.index())
         if lost and not self.layout.set_aside():
-            self._warn(f"{path} is missing; a new index is begun, and what it recorded is computed again")
+            self._warn(f"{path} is missing or empty; a new index is begun, and what it recorded is computed again")
         return database
 
     def _open_at(self, path: Path) -> _Database:

@@ -18,6 +18,8 @@ from nodegraph.types.wire import Digest
 # so a group is written by few statements of many rows; sizes fit the statement cache and SQLite's limits.
 _GROUPS = (500, 25, 1)
 _COST_MEMORY = 1000
+# An entry that is there already is written over whole: that mends one with flipped bytes.
+_INSERT_SMALL = " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, body=excluded.body"
 _INSERT_CONTENT = (
     " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, kind=excluded.kind, "
     "size=excluded.size, mtime_ns=excluded.mtime_ns, ctime_ns=excluded.ctime_ns, inode=excluded.inode"
@@ -76,7 +78,7 @@ class Pending:
         for table, payloads in self.facts.items():
             _insert_facts(connection, table, payloads.items())
         small = ((short_id(digest), run, digest, body) for digest, body in self.small.items())
-        _insert(connection, "small", 4, small, " ON CONFLICT(id) DO UPDATE SET used=excluded.used")
+        _insert(connection, "small", 4, small, _INSERT_SMALL)
         write_contents(connection, list(self.contents.values()), run)
         _insert_facts(connection, "rows", ((key, pack_row(row)) for key, row in self.rows.items()))
         if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():

@@ -78,7 +78,8 @@ class Store:
     ) -> Store:
         """Open the store in `folder`, making it where it is missing, mending what a crash has left.
 
-        A store opened for reading makes and changes nothing; a missing one is then an empty one.
+        A store opened for reading changes nothing (SQLite may add its lock files beside the index); a missing
+        one is then an empty one.
 
         Args:
             folder: where the store is; relative to the working directory.
