@@ -32,24 +32,29 @@ class Ended:
 
 RunCli = Callable[..., Ended]
 
-
-def cli_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a command under test: nothing of the user's own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NODEGRAPH_", "COV_"))}
-    for name in ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR"):
-        kept.pop(name, None)
-    return {**kept, "PYTHONWARNINGS": "error", **(extra or {})}
+_OWN_SETTINGS = ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR")
 
 
 @pytest.fixture
-def run_cli(tmp_path: Path) -> RunCli:
+def cli_env() -> dict[str, str]:
+    """The environment of a command under test: nothing of the user's own settings, warnings are errors."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("NODEGRAPH_") and name not in _OWN_SETTINGS
+    }
+    return {**kept, "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path, cli_env: Mapping[str, str]) -> RunCli:
     """Runs `nodegraph ARGUMENTS...` as a process in `tmp_path`, and gives exit status, stdout and stderr."""
 
     def run(*arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
         ended = subprocess.run(
             [sys.executable, "-m", "nodegraph.cli", *map(str, arguments)],
             cwd=tmp_path,
-            env=cli_environment(env),
+            env={**cli_env, **(env or {})},
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -67,12 +67,12 @@ def _report(terminal: Terminal, error: Exception) -> int:
 
 def _status_of(error: Exception) -> int | None:
     """The exit status of an error that a user can cause, None for a bug."""
+    from nodegraph.api import PublishError, StoreError, TraceError
     from nodegraph.node.packs import PackError
-    from nodegraph.store import StoreError
 
-    if isinstance(error, UsageError | PackError):
+    if isinstance(error, UsageError | PackError | TraceError):
         return REFUSED
-    return FAILED if isinstance(error, StoreError) else None
+    return FAILED if isinstance(error, StoreError | PublishError) else None
 
 
 def _reader_is_gone() -> int:

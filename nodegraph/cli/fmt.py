@@ -26,13 +26,13 @@ def fmt(
     """Rewrite graph files in canonical form."""
     from nodegraph.cli.edge import DONE, FAILED
     from nodegraph.cli.packs import load
-    from nodegraph.graph.format import format_file
+    from nodegraph.graph.builder import Graph
 
     terminal = Terminal(json, quiet)
     load(terminal, nodes)
     changed: list[Path] = []
     for file in files:
-        text = format_file(file)
+        text = Graph.load(file).to_json()
         if text.encode() == file.read_bytes():
             continue
         changed.append(file)

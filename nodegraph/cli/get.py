@@ -42,7 +42,7 @@ def get(
 ) -> int:
     """Show or write what a node gave. Runs nothing."""
     from nodegraph.api import fetch
-    from nodegraph.cli.edge import DONE
+    from nodegraph.cli.edge import DONE, FAILED
     from nodegraph.cli.packs import load
     from nodegraph.cli.selection import options_of
     from nodegraph.types.stream import Collected
@@ -50,7 +50,13 @@ def get(
     terminal = Terminal(json, quiet)
     load(terminal, nodes)
     options = options_of(store=store, inputs=inputs, sets=sets, values=values)
-    value = fetch(graph, name, options, item)
+    try:
+        value = fetch(graph, name, options, item=item)
+    except KeyError as error:
+        raise UsageError(error.args[0]) from None
+    except LookupError as error:
+        terminal.error(f"error: {error}")
+        return FAILED
     if output is not None:
         _write(name, value, output)
         terminal.say(f"written to {output}")

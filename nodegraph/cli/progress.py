@@ -219,10 +219,10 @@ class Progress:
 
     def _pace(self, node: NodeProgress) -> str:
         rate, left = node.rate(self._tally.now), node.seconds_left(self._tally.now)
-        if rate is None or node.finished:
+        if rate is None or node.settled == node.total:
             return ""
         pace = f"{rate:.1f}/s" if rate >= 0.1 else f"{seconds_text(1 / rate)} each"
-        return f"{pace}  {seconds_text(left)} left" if left else pace
+        return pace if left is None else f"{pace}  {seconds_text(round(left + 0.5))} left"
 
 
 def shown_nodes(nodes: Mapping[str, NodeProgress], room: int) -> Sequence[str]:

@@ -86,7 +86,7 @@ def run(
         force=force,
         limit=limit,
         items=items,
-        out=out,
+        out=out if out is not None else Path("out") / graph.stem,
         devices=devices,
         jobs=jobs,
         fail_fast=fail_fast,
@@ -96,7 +96,7 @@ def run(
     if json:
         terminal.result_json(result.as_json())
     _report(terminal, result, traceback=traceback)
-    if result.interrupted:
+    if result.interrupted or (cancel.is_set() and not result.ok):
         return INTERRUPTED
     return DONE if result.ok else FAILED
 

@@ -35,9 +35,9 @@ def size_text(size: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration as people write it: `0.52 s`, `1:05 min`, `2:03:00 h`."""
+    """A duration as people write it: `0.52 s`, `1:05 min`, `2:03:00 h`; whole seconds if an int is given."""
     if seconds < 59.5:
-        return f"{seconds:.2f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        return f"{seconds:.2f} s" if seconds < 9.95 and isinstance(seconds, float) else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
