@@ -14,7 +14,7 @@ class Mean(NamedTuple):
     out: float
     lowest: float
     highest: float
-    count: int
+    items: int
 
 
 @node("evaluate.mean", version=1)

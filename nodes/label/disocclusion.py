@@ -55,12 +55,13 @@ def disocclusion(
     import numpy as np
 
     check_frames(len(video.frames), boxes=boxes, revealed=revealed)
-    area = revealed.masks.any(axis=0)
-    if area.shape != video.frames.shape[:3]:
+    height, width = revealed.masks.shape[2:]
+    if (width, height) != video.size:
         raise ValueError(
-            f"revealed is {area.shape[2]}×{area.shape[1]} but the clip {video.size[0]}×{video.size[1]}: "
+            f"revealed is {width}×{height} but the clip {video.size[0]}×{video.size[1]}: "
             "link what was revealed in this very clip"
         )
+    area: np.ndarray[Any, Any] = np.any(revealed.masks, axis=0)
     share = area.mean(axis=(1, 2))
     kept = np.flatnonzero(share <= max_revealed)
     if not len(kept):

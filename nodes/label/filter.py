@@ -80,7 +80,8 @@ def _drift(boxes: BoxTrack, reference: BoxTrack | None) -> np.ndarray[Any, Any]:
         if reference.present.shape != boxes.present.shape:
             (n, t), (m, u) = boxes.present.shape, reference.present.shape
             raise ValueError(
-                f"boxes has {n} objects over {t} frames, reference {m} over {u}: link the same objects and frames"
+                f"boxes has {n} objects over {t} frames, reference {m} over {u}: "
+                "link the same objects and frames"
             )
         expected, known = _centres(reference), reference.present
     diagonals = np.linalg.norm(boxes.xyxy[..., 2:] - boxes.xyxy[..., :2], axis=-1)

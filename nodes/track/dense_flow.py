@@ -86,11 +86,13 @@ def follow(pair: FlowPair, points: np.ndarray[Any, Any]) -> Followed:
 
 def inside(points: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
     """Which points `[K, 2]` lie inside a picture of (width, height): bool `[K]`."""
-    return ((points >= 0) & (points <= size)).all(axis=1)
+    import numpy as np
+
+    return np.all((points >= 0) & (points <= size), axis=1)
 
 
 def sample(field: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Bilinear samples float32 `[K, C]` of a field `[H, W, C]` at continuous points `[K, 2]`, edges extended."""
+    """Bilinear samples float32 `[K, C]` of a field `[H, W, C]` at points `[K, 2]`, its edges extended."""
     import numpy as np
 
     height, width, _ = field.shape

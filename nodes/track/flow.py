@@ -127,7 +127,7 @@ def _box_track(boxes: Boxes, frames: Sequence[Sequence[Motion]], size: tuple[int
             xyxy[n, t] = seen.xyxy
             scores[n, t] = boxes.scores[n] * motion.score
             visibility[n, t] = seen.share * motion.unhidden
-    present = (xyxy[..., 2:] > xyxy[..., :2]).all(axis=-1)
+    present = np.all(xyxy[..., 2:] > xyxy[..., :2], axis=-1)
     xyxy[~present], scores[~present], visibility[~present] = 0, 0, 0
     return BoxTrack(xyxy, present, scores, visibility, boxes.class_ids, boxes.categories)
 

@@ -76,7 +76,7 @@ class View:
     shift: np.ndarray[Any, Any]
 
     def homography(self, inverse_depth: float = 1.0) -> np.ndarray[Any, Any]:
-        """The homography float64 `[3, 3]` of a plane at that inverse depth, parallel to the source picture."""
+        """The homography float64 `[3, 3]` of a plane at that inverse depth, parallel to the picture."""
         moved = self.rotation.copy()
         moved[:, 2] -= inverse_depth * self.shift
         return moved

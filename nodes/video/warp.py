@@ -228,9 +228,9 @@ def _extend(frame: np.ndarray[Any, Any], revealed: np.ndarray[Any, Any]) -> np.n
     import cv2
     import numpy as np
 
-    _, labels = cv2.distanceTransformWithLabels(
+    labels: Any = cv2.distanceTransformWithLabels(
         revealed.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    )[1]
     colours = np.zeros((int(labels.max()) + 1, 3), dtype=np.uint8)
     seen = ~revealed
     colours[labels[seen]] = frame[seen]
