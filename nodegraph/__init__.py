@@ -3,6 +3,7 @@
 from nodegraph.node.context import Context, Drop
 from nodegraph.node.declare import node
 from nodegraph.node.signature import Param, ReadsFile
+from nodegraph.node.streams import Pair
 from nodegraph.types.builtin import Artifact, ModelRef
 from nodegraph.types.stream import Batch, Collected, Item, Stream
 from nodegraph.types.values import DeclarationError, value
@@ -16,6 +17,7 @@ __all__ = [
     "Drop",
     "Item",
     "ModelRef",
+    "Pair",
     "Param",
     "ReadsFile",
     "Stream",

@@ -24,17 +24,24 @@ class LinkLevel:
         arity: how the input takes it.
         source: the output it reads, for messages.
         chain: the origin of that output; () for a plain value.
+        levels: how many levels a stream input takes off.
     """
 
     input: str
     arity: Arity
     source: str
     chain: Chain
+    levels: int
 
     @property
     def contribution(self) -> Chain:
-        """Where the node must be called for this link; a stream input takes off the innermost level."""
-        return self.chain[:-1] if self.arity == "stream" else self.chain
+        """Where the node must be called for this link; a stream input takes off the innermost level, or two."""
+        return self.chain[: len(self.chain) - self.levels]
+
+    @property
+    def is_too_shallow(self) -> bool:
+        """Whether there are fewer levels than the input takes off."""
+        return len(self.chain) < self.levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,8 @@ def call_chain(kind: Kind, links: Sequence[LinkLevel]) -> tuple[Chain, list[Leve
 
     It is called at the deepest linked level; every shallower level must be a beginning of that one's origin.
     """
-    faults = [_not_a_stream(link) for link in links if link.arity == "stream" and not link.chain]
-    sound = [link for link in links if link.arity != "stream" or link.chain]
+    faults = [_not_a_stream(link) for link in links if link.is_too_shallow]
+    sound = [link for link in links if not link.is_too_shallow]
     if not sound:
         return (), faults
     deepest = max(sound, key=lambda link: len(link.contribution))
@@ -72,6 +79,13 @@ def output_chain(kind: Kind, node: str, chain: Chain) -> Chain:
 
 
 def _not_a_stream(link: LinkLevel) -> LevelFault:
+    if link.chain:
+        return LevelFault(
+            link.input,
+            "not-a-stream",
+            f"input {link.input!r} takes a stream of streams; {link.source} is a single stream",
+            f"it is flat already: link {link.source} to where the flattened stream goes",
+        )
     return LevelFault(
         link.input,
         "not-a-stream",

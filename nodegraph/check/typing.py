@@ -51,7 +51,13 @@ def type_node(
             is_known = False
         else:
             levels.append(
-                LinkLevel(bound.port.name, bound.port.arity, str(bound.source), source.output_chain)
+                LinkLevel(
+                    bound.port.name,
+                    bound.port.arity,
+                    str(bound.source),
+                    source.output_chain,
+                    bound.port.levels,
+                )
             )
     chain, faults = call_chain(type_.signature.kind, levels)
     for fault in faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from nodegraph.types.ports import (
     Type,
     is_json,
     is_optional,
+    levels_taken,
     parse_type,
     split_arity,
 )
@@ -79,6 +81,7 @@ class InputPort:
         type: the element type; of a stream or batch, that of one item.
         arity: "one", "batch" or "stream".
         required: whether the input has no default.
+        levels: how many levels a stream input takes off: 2 for `Stream[Stream[T]]`.
         reads_file: whether it is a path whose content enters the key.
         annotation: the Python type a literal is validated against, bounds included.
     """
@@ -91,6 +94,7 @@ class InputPort:
     param: Param
     reads_file: bool
     annotation: Any
+    levels: int = 0
 
     @property
     def takes_literal(self) -> bool:
@@ -263,6 +267,7 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
         param=next((extra for extra in extras if isinstance(extra, Param)), Param()),
         reads_file=reads_file,
         annotation=Annotated[element, *others] if others else element,
+        levels=levels_taken(annotation),
     )
 
 
@@ -270,6 +275,8 @@ def _read_outputs(annotation: Any, type_id: str) -> tuple[tuple[OutputPort, ...]
     where = f"node {type_id!r}"
     try:
         arity, element, _ = split_arity(annotation)
+        if levels_taken(annotation) > 1:
+            raise DeclarationError("a generator gives one level of items; nesting follows from the graph")
         if (output_class := _named_tuple(element)) is not None:
             return _read_fields(output_class), output_class, arity
         return (OutputPort("out", parse_type(element)),), None, arity
@@ -278,9 +285,10 @@ def _read_outputs(annotation: Any, type_id: str) -> tuple[tuple[OutputPort, ...]
 
 
 def _named_tuple(element: Any) -> type[NamedTuple] | None:
-    if not isinstance(element, type) or "_fields" not in dir(element):
+    cls = typing.get_origin(element) or element
+    if not isinstance(cls, type) or "_fields" not in dir(cls):
         return None
-    return cast("type[NamedTuple]", element) if issubclass(element, tuple) else None
+    return cast("type[NamedTuple]", cls) if issubclass(cls, tuple) else None
 
 
 def _read_fields(output_class: type[NamedTuple]) -> tuple[OutputPort, ...]:
@@ -345,7 +353,7 @@ def validate_literal(port: InputPort, literal: Any) -> Any:
     from pydantic import ValidationError
 
     try:
-        validated = port.adapter.validate_json(json.dumps(literal))
+        validated = port.adapter.validate_json(json.dumps(literal), strict=True, extra="forbid")
     except ValidationError as error:
         raise BadLiteral("; ".join(_expectation(entry) for entry in error.errors())) from None
     if type(validated) is int and not -(2**63) <= validated < 2**63:
@@ -356,5 +364,5 @@ def validate_literal(port: InputPort, literal: Any) -> Any:
 def _expectation(entry: Any) -> str:
     place = ".".join(str(part) for part in entry["loc"])
     message: str = entry["msg"]
-    message = message.replace("Input should be", "must be").replace("Value should", "must")
+    message = re.sub(r"^[A-Z]\w* should ", "must ", message).removesuffix(" after validation")
     return f"{place}: {message}" if place else message

@@ -19,6 +19,10 @@ from nodegraph.node.signature import InputPort, NodeType
 from nodegraph.types.ports import Choice, Record, Scalar, Type, bind, is_optional
 
 
+Watch = int | tuple[int, int]
+"""What a collected stream waits for in each of its items: a step, or the stream (fan-out step, step) below it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A linked input of a step.
@@ -26,7 +30,8 @@ class Feed:
     Attributes:
         step, output: where its value comes from.
         up: how many levels above the call's own frame the source (of a stream: its scope) lives.
-        collects: of a Stream input, the fan-out step whose innermost level it takes off; else None.
+        collects: of a Stream input, the fan-out step whose level it takes off; else None.
+        inner: of a stream of streams, the fan-out step of the inner level; else None.
         convert: turns the linked value into what the function takes, or None if it already is.
     """
 
@@ -35,7 +40,13 @@ class Feed:
     output: int
     up: int
     collects: int | None
+    inner: int | None
     convert: Callable[[Any], Any] | None
+
+    @property
+    def watch(self) -> Watch:
+        """What must be resolved for every item of the collected level."""
+        return self.step if self.inner is None else (self.inner, self.step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +118,9 @@ class Level:
         members: step indices by position; of an inner level, position 0 is its fan-out step.
         needs: per position, how many results within the level (or streams below it) it waits for.
         dependents: per position, the positions that wait for its result.
-        stream_dependents: per (fan-out step, source step), the positions that wait for that stream.
+        stream_dependents: per (fan-out step, what is watched), the positions that wait for that stream.
         outer_values: (position, levels up, position there) of each value read from a shallower level.
-        outer_streams: (position, levels up, fan-out step, source step) of each such stream.
+        outer_streams: (position, levels up, fan-out step, what is watched) of each such stream.
         consumers: per position, how many calls of the level read its value before the item moves on.
         kept: positions whose values deeper levels read.
         busy: how many positions keep an item in flight.
@@ -119,9 +130,9 @@ class Level:
     members: tuple[int, ...]
     needs: tuple[int, ...]
     dependents: tuple[tuple[int, ...], ...]
-    stream_dependents: Mapping[tuple[int, int], tuple[int, ...]]
+    stream_dependents: Mapping[tuple[int, Watch], tuple[int, ...]]
     outer_values: tuple[tuple[int, int, int], ...]
-    outer_streams: tuple[tuple[int, int, int, int], ...]
+    outer_streams: tuple[tuple[int, int, int, Watch], ...]
     consumers: tuple[int, ...]
     kept: frozenset[int]
     busy: int
@@ -133,7 +144,8 @@ class Program:
 
     Attributes:
         levels: by chain; `levels[()]` is the outermost.
-        watched: per fan-out step, the steps of its items whose streams some node collects.
+        watched: per fan-out step, what some node waits for in every of its items.
+        kept_scopes: fan-out steps whose streams are read after the item they belong to is gone.
         recorded: (step, output) pairs whose digests are remembered per item.
         outputs: the graph's outputs that take part, as (name, step, output).
     """
@@ -141,7 +153,8 @@ class Program:
     graph: CheckedGraph
     steps: tuple[Step, ...]
     levels: Mapping[Chain, Level]
-    watched: Mapping[int, tuple[int, ...]]
+    watched: Mapping[int, tuple[Watch, ...]]
+    kept_scopes: frozenset[int]
     recorded: frozenset[tuple[int, int]]
     outputs: tuple[tuple[str, int, int], ...]
 
@@ -222,21 +235,26 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
         for name, reads in graph.outputs.items()
         if reads.node in number
     )
-    watched: dict[int, set[int]] = defaultdict(set)
+    watched: dict[int, dict[Watch, None]] = defaultdict(dict)
+    kept_scopes = {number[fan_out] for _, step, _ in outputs for fan_out in nodes[step].output_chain}
     recorded = {(step, output) for _, step, output in outputs}
     for step in steps:
         if step.fans_out and step.type.pure:
-            watched[step.index].add(step.index)
+            watched[step.index][step.index] = None
             recorded.update((step.index, output) for output in range(len(step.output_types)))
         for feed in step.feeds:
             if feed.collects is not None:
-                watched[feed.collects].add(feed.step)
+                watched[feed.collects][feed.watch] = None
                 recorded.add((feed.step, feed.output))
+            if feed.inner is not None:
+                watched[feed.inner][feed.step] = None
+                kept_scopes.add(feed.inner)
     return Program(
         graph=graph,
         steps=steps,
         levels={chain: _level(chain, inside, steps) for chain, inside in members.items()},
-        watched={fan_out: tuple(sorted(inside)) for fan_out, inside in watched.items()},
+        watched={fan_out: tuple(inside) for fan_out, inside in watched.items()},
+        kept_scopes=frozenset(kept_scopes),
         recorded=frozenset(recorded),
         outputs=outputs,
     )
@@ -275,8 +293,8 @@ def _collected_behind(nodes: Iterable[CheckedNode]) -> dict[str, frozenset[str]]
         for name, reads in node.links.items():
             found |= behind[reads.node]
             port = node.type.signature.input(name)
-            if port is not None and port.arity == "stream":
-                found.update(chains[reads.node][-1:])
+            if port is not None and port.levels:
+                found.update(chains[reads.node][-port.levels :])
         behind[node.id] = frozenset(found)
         chains[node.id] = node.output_chain
     return behind
@@ -288,14 +306,15 @@ def _feed(
     source = graph.nodes[reads.node]
     port = node.type.signature.input(name)
     assert port is not None, f"check let through an unknown input {name!r}"
-    collects = number[source.output_chain[-1]] if port.arity == "stream" else None
-    lives_at = len(source.output_chain) - (collects is not None)
+    taken = [number[fan_out] for fan_out in source.output_chain[len(source.output_chain) - port.levels :]]
+    lives_at = len(source.output_chain) - port.levels
     return Feed(
         name=name,
         step=number[reads.node],
         output=output_index(source, reads.output),
         up=len(node.chain) - lives_at,
-        collects=collects,
+        collects=taken[0] if taken else None,
+        inner=taken[1] if len(taken) > 1 else None,
         convert=_converter(port, source.output_types[reads.output]),
     )
 
@@ -332,9 +351,9 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step]) -> Level
     position = {index: place for place, index in enumerate(members)}
     needs: list[int] = []
     dependents: list[list[int]] = [[] for _ in members]
-    stream_dependents: dict[tuple[int, int], list[int]] = defaultdict(list)
+    stream_dependents: dict[tuple[int, Watch], list[int]] = defaultdict(list)
     outer_values: dict[tuple[int, int, int], None] = {}
-    outer_streams: dict[tuple[int, int, int, int], None] = {}
+    outer_streams: dict[tuple[int, int, int, Watch], None] = {}
     consumers = [0] * len(members)
     for place, index in enumerate(members):
         step = steps[index]
@@ -343,7 +362,7 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step]) -> Level
             continue
         inside = {position[feed.step] for feed in step.feeds if feed.up == 0 and feed.collects is None}
         streams = {
-            (feed.collects, feed.step) for feed in step.feeds if feed.up == 0 and feed.collects is not None
+            (feed.collects, feed.watch) for feed in step.feeds if feed.up == 0 and feed.collects is not None
         }
         needs.append(len(inside) + len(streams))
         for source in inside:
@@ -355,7 +374,7 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step]) -> Level
             if feed.up and feed.collects is None:
                 outer_values[place, feed.up, steps[feed.step].item_position] = None
             elif feed.up and feed.collects is not None:
-                outer_streams[place, feed.up, feed.collects, feed.step] = None
+                outer_streams[place, feed.up, feed.collects, feed.watch] = None
     return Level(
         chain=chain,
         members=tuple(members),

@@ -91,6 +91,27 @@ class StoredItem(Item[Any]):
         return self
 
 
+class NestedStream:
+    """A stream of streams over the store."""
+
+    def __init__(self, streams: Iterable[tuple[str, Iterable[tuple[str, Digest]]]], values: Values) -> None:
+        self._streams = {key: StoredStream(entries, values) for key, entries in streams}
+
+    def __iter__(self) -> Iterator[Item[Any]]:
+        for key, stream in self._streams.items():
+            yield Item(key, stream)
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def keys(self) -> Sequence[str]:
+        """The outer item keys in source order."""
+        return list(self._streams)
+
+    def __getitem__(self, key: str, /) -> Item[Any]:
+        return Item(key, self._streams[key])
+
+
 class StoredStream:
     """A collected stream over the store: `len`, `keys` and `[key]` cost nothing, values load one by one."""
 

@@ -31,7 +31,7 @@ from nodegraph.plan.producers import (
     Selection,
 )
 from nodegraph.plan.program import Feed, Program, Step
-from nodegraph.plan.values import BytesMissing, StoredStream, Values
+from nodegraph.plan.values import BytesMissing, NestedStream, StoredStream, Values
 from nodegraph.store import Key, Row, Store
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, NotStorable, digest, encode
@@ -99,6 +99,7 @@ class Walk:
         tables: the items of every level.
         cells: per step, a cell per item of its own level (of a fan-out step: of the level it makes).
         foreseen: per step, what would run.
+        left_out: per fan-out step, for which outer items it makes no stream, because they were left out.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Walk:
         self.tables: dict[Chain, Table] = {(): Table([()], [0], [range(1)])}
         self.cells: dict[int, list[Cell]] = {}
         self.foreseen = [Foreseen() for _ in program.steps]
+        self.left_out: dict[int, list[bool]] = {}
         for step in program.steps:
             self._walk(step)
 
@@ -158,6 +160,7 @@ class Walk:
         if step.fans_out:
             self.cells[step.index] = []
             self.tables[step.node.output_chain] = Table([], [], [None] * len(table.paths))
+            self.left_out[step.index] = [False] * len(table.paths)
 
     def _call(self, step: Step, identity: StepIdentity, table: Table, index: int) -> Cell:
         foreseen = self.foreseen[step.index]
@@ -180,12 +183,12 @@ class Walk:
         return LEFT_OUT if row.dropped is not None else row.outputs
 
     def _row(self, step: Step, key: Key) -> Row | None:
-        if step.id in self._forced:
-            return None
-        row = self._store.lookup(key)
-        if row is not None and row.dropped is None and len(row.outputs) != len(step.output_types):
-            return None
-        return row
+        row = self._listing_row(step, key)
+        fits = row is None or row.dropped is not None or len(row.outputs) == len(step.output_types)
+        return row if fits else None
+
+    def _listing_row(self, step: Step, key: Key) -> Row | None:
+        return None if step.id in self._forced else self._store.lookup(key)
 
     def _why_unknown(self, step: Step, identity: StepIdentity) -> str:
         if step.id in self._forced:
@@ -224,6 +227,11 @@ class Walk:
 
     def _input(self, step: Step, feed: Feed, table: Table, index: int) -> Digest | Blank:
         above, place = self._above(step.chain, index, feed.up)
+        if feed.inner is not None:
+            nested = self._nested(step, feed, above, place)
+            if isinstance(nested, Blank):
+                return nested
+            return stream_digest((key, stream_digest(inside)) for key, inside in nested)
         if feed.collects is not None:
             entries = self._stream(step, feed, above, place)
             return entries if isinstance(entries, Blank) else stream_digest(entries)
@@ -238,14 +246,47 @@ class Walk:
 
     def _stream(self, step: Step, feed: Feed, above: Chain, place: int) -> list[tuple[str, Digest]] | Blank:
         assert feed.collects is not None
-        fan_out = self.program.steps[feed.collects]
-        table = self.tables[(*above, fan_out.id)]
+        if self.left_out[feed.collects][place]:
+            return LEFT_OUT
+        chain = (*above, self.program.steps[feed.collects].id)
+        steps = {
+            other.step
+            for other in step.feeds
+            if other.watch == other.step and other.collects == feed.collects
+        }
+        return self._present(feed, chain, place, steps)
+
+    def _nested(
+        self, step: Step, feed: Feed, above: Chain, place: int
+    ) -> list[tuple[str, list[tuple[str, Digest]]]] | Blank:
+        """The entries of each inner stream of a stream of streams."""
+        assert feed.collects is not None
+        assert feed.inner is not None
+        outer_chain = (*above, self.program.steps[feed.collects].id)
+        outer = self.tables[outer_chain]
+        inside = outer.children[place]
+        if inside is None:
+            return UNKNOWN
+        steps = {other.step for other in step.feeds if other.inner == feed.inner}
+        found: list[tuple[str, list[tuple[str, Digest]]]] = []
+        for index in inside:
+            if self.left_out[feed.inner][index]:
+                continue
+            chain = (*outer_chain, self.program.steps[feed.inner].id)
+            entries = self._present(feed, chain, index, steps)
+            if isinstance(entries, Blank):
+                return entries
+            found.append((outer.paths[index][-1], entries))
+        return found
+
+    def _present(
+        self, feed: Feed, chain: Chain, place: int, steps: set[int]
+    ) -> list[tuple[str, Digest]] | Blank:
+        """The entries of one stream, without the items that are missing from a step of `steps`."""
+        table = self.tables[chain]
         inside = table.children[place]
         if inside is None:
             return UNKNOWN
-        steps = {
-            other.step for other in step.feeds if other.collects == feed.collects and other.up == feed.up
-        }
         found: list[tuple[str, Digest]] = []
         for index in inside:
             cells = [self.cells[other][index] for other in steps]
@@ -261,6 +302,7 @@ class Walk:
         cells: list[Cell] = []
         self.tables[step.node.output_chain] = table
         self.cells[step.index] = cells
+        self.left_out[step.index] = [False] * len(outer.paths)
         for index in range(len(outer.paths)):
             first = len(table.paths)
             known = self._list_items(step, identity, outer, index, table, cells)
@@ -276,12 +318,14 @@ class Walk:
         if isinstance(found, Blank):
             if found is UNKNOWN:
                 foreseen.reasons[self._why_unknown(step, identity)] += 1
+            self.left_out[step.index][index] = found is LEFT_OUT
             return found is LEFT_OUT
         key, digests, seed = found
         if step.type.pure:
-            row = self._row(step, key)
+            row = self._listing_row(step, key)
             if row is not None and row.dropped is not None:
                 foreseen.cached += 1
+                self.left_out[step.index][index] = True
                 return True
             producer = self._listing(step, row)
             if producer is None:
@@ -311,7 +355,11 @@ class Walk:
         try:
             for feed in step.feeds:
                 above, place = self._above(step.chain, index, feed.up)
-                if feed.collects is not None:
+                if feed.inner is not None:
+                    nested = self._nested(step, feed, above, place)
+                    assert not isinstance(nested, Blank)
+                    arguments[feed.name] = NestedStream(nested, self._values)
+                elif feed.collects is not None:
                     entries = self._stream(step, feed, above, place)
                     assert not isinstance(entries, Blank)
                     arguments[feed.name] = StoredStream(entries, self._values)

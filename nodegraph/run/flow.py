@@ -14,7 +14,7 @@ from typing import Literal
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.producers import Producer
-from nodegraph.plan.program import Program, Step
+from nodegraph.plan.program import Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, SKIPPED, Column, Done, Frame, Result, Scope, Status
 from nodegraph.types.stream import Item
 
@@ -55,7 +55,6 @@ class Flow:
         self.in_flight = 0
         self.held = 0
         self._outputs = _recorded_outputs(program)
-        self._kept_inner = _levels_above_outputs(program)
         self.root = Frame(program.levels[()], None, None, 0, "")
         self._start(self.root)
 
@@ -195,15 +194,22 @@ class Flow:
         if scope is None or (column := scope.columns.get(step.index)) is None:
             return
         column.set(frame.index, result)
-        scope.resolved[step.index] += 1
-        if scope.complete(step.index):
-            self._wake_stream(scope.frame, scope.step, step.index)
+        self._count(scope, step.index)
+
+    def _count(self, scope: Scope, watch: Watch) -> None:
+        """What is watched is resolved for one more item of a stream."""
+        if watch in scope.resolved:
+            scope.resolved[watch] += 1
+            if scope.complete(watch):
+                self._wake_stream(scope.frame, scope.step, watch)
 
     def _wake_streams(self, frame: Frame, fan_out: int) -> None:
         for source in self.program.watched.get(fan_out, ()):
             self._wake_stream(frame, fan_out, source)
 
-    def _wake_stream(self, frame: Frame, fan_out: int, source: int) -> None:
+    def _wake_stream(self, frame: Frame, fan_out: int, source: Watch) -> None:
+        if frame.scope is not None and isinstance(source, int):
+            self._count(frame.scope, (fan_out, source))
         for dependent in frame.level.stream_dependents.get((fan_out, source), ()):
             self._satisfy(frame, dependent)
         for waiter, place in frame.stream_waiters.pop((fan_out, source), ()):
@@ -213,9 +219,18 @@ class Flow:
         """Begin the stream of a fan-out call."""
         step = self.step_at(frame, position)
         columns = {index: Column(outputs) for index, outputs in self._outputs.get(step.index, {}).items()}
-        scope = Scope(step.index, step.id, position, frame, producer, columns, stream)
+        scope = Scope(
+            step.index,
+            step.id,
+            position,
+            frame,
+            producer,
+            columns,
+            self.program.watched.get(step.index, ()),
+            stream,
+        )
         frame.scopes[step.index] = scope
-        if step.index in self._kept_inner and frame.scope is not None:
+        if step.index in self.program.kept_scopes and frame.scope is not None:
             frame.scope.inner.setdefault(step.index, {})[frame.index] = scope
         self.sources.append(scope)
         return scope
@@ -321,9 +336,3 @@ def _recorded_outputs(program: Program) -> dict[int, dict[int, tuple[int, ...]]]
             inside = found[by_chain[chain]]
             inside[index] = (*inside.get(index, ()), output)
     return found
-
-
-def _levels_above_outputs(program: Program) -> frozenset[int]:
-    """The fan-out steps whose streams an output of the graph needs at the end of the run."""
-    wanted = {node for _, index, _ in program.outputs for node in program.steps[index].node.output_chain}
-    return frozenset(step.index for step in program.steps if step.id in wanted)

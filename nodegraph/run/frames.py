@@ -16,7 +16,7 @@ from nodegraph.types.wire import Digest, Wire
 
 if TYPE_CHECKING:
     from nodegraph.plan.producers import Producer
-    from nodegraph.plan.program import Level
+    from nodegraph.plan.program import Level, Watch
     from nodegraph.store import Key
 
 
@@ -105,7 +105,7 @@ class Frame:
         self.open = len(level.members)
         self.scopes: dict[int, Scope] = {}
         self.waiters: dict[int, list[tuple[Frame, int]]] = {}
-        self.stream_waiters: dict[tuple[int, int], list[tuple[Frame, int]]] = {}
+        self.stream_waiters: dict[tuple[int, Watch], list[tuple[Frame, int]]] = {}
         self.item: Item[object] | None = None
         self.memo_key: Key | None = None
         self.remakes: dict[int, list[tuple[Frame, int]]] = {}
@@ -170,10 +170,10 @@ class Scope:
         stream: what its owner knows of it.
         keys: the item keys so far, in source order.
         columns: per recorded step, the digests of its outputs.
-        resolved: per watched step, how many items are resolved.
+        resolved: per watched step or inner stream, of how many items it is resolved.
         ended: the producer gave its last item; broken: it raised before that.
         busy, alive: frames in flight, and frames not finished.
-        inner: streams below this one that an output of the graph needs after their frame is gone.
+        inner: per fan-out step and item, the streams below this one that are read after their frame is gone.
     """
 
     __slots__ = (
@@ -202,6 +202,7 @@ class Scope:
         frame: Frame,
         producer: Producer,
         columns: dict[int, Column],
+        watched: tuple[Watch, ...],
         stream: object,
     ) -> None:
         self.step = step
@@ -212,7 +213,7 @@ class Scope:
         self.stream = stream
         self.keys: list[str] = []
         self.columns = columns
-        self.resolved = dict.fromkeys(columns, 0)
+        self.resolved: dict[Watch, int] = dict.fromkeys(watched, 0)
         self.ended = False
         self.broken = False
         self.advancing = False
@@ -220,9 +221,9 @@ class Scope:
         self.alive = 0
         self.inner: dict[int, dict[int, Scope]] = {}
 
-    def complete(self, step: int) -> bool:
-        """Whether every item of the stream is resolved at a watched step."""
-        return self.ended and self.resolved[step] == len(self.keys)
+    def complete(self, watch: Watch) -> bool:
+        """Whether what is watched is resolved for every item of the stream."""
+        return self.ended and self.resolved[watch] == len(self.keys)
 
     def present(self, step: int, output: int, also: tuple[int, ...] = ()) -> Iterator[tuple[str, Digest]]:
         """The (item key, digest) pairs of a step's output; items missing from a step of `also` are left out."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from nodegraph.plan.keys import stream_digest
 from nodegraph.plan.program import Feed, Program, Step
-from nodegraph.plan.values import BytesMissing, StoredStream, Values
+from nodegraph.plan.values import BytesMissing, NestedStream, StoredStream, Values
 from nodegraph.run.frames import Done, Frame
 from nodegraph.store import Store
 from nodegraph.types.wire import Digest
@@ -39,8 +39,28 @@ def input_digests(program: Program, step: Step, frame: Frame) -> list[Digest]:
             assert isinstance(result, Done), "an input without a result is inherited, not read"
             digests.append(result.digests[feed.output])
         else:
-            digests.append(stream_digest(entries_of(step, feed, frame)))
+            digests.append(_stream_digest(step, feed, frame))
     return digests
+
+
+def _stream_digest(step: Step, feed: Feed, frame: Frame) -> Digest:
+    if feed.inner is None:
+        return stream_digest(entries_of(step, feed, frame))
+    return stream_digest((key, stream_digest(inside)) for key, inside in nested_entries_of(step, feed, frame))
+
+
+def nested_entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, list[tuple[str, Digest]]]]:
+    """The entries of each inner stream of a stream of streams; an outer item without one is left out."""
+    assert feed.collects is not None
+    assert feed.inner is not None
+    scope = frame.above(feed.up).scopes[feed.collects]
+    below = scope.inner.get(feed.inner, {})
+    also = tuple(other.step for other in step.feeds if other.inner == feed.inner)
+    return [
+        (key, list(below[index].present(feed.step, feed.output, also)))
+        for index, key in enumerate(scope.keys)
+        if index in below and not below[index].broken
+    ]
 
 
 def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]:
@@ -48,7 +68,7 @@ def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]
     assert feed.collects is not None
     scope = frame.above(feed.up).scopes[feed.collects]
     also = tuple(
-        other.step for other in step.feeds if other.collects == feed.collects and other.up == feed.up
+        other.step for other in step.feeds if other.collects == feed.collects and other.inner is None
     )
     return list(scope.present(feed.step, feed.output, also))
 
@@ -58,10 +78,7 @@ def load_arguments(program: Program, step: Step, frame: Frame, store: Store, val
     found = Arguments({}, [], set())
     for feed in step.feeds:
         if feed.collects is not None:
-            entries = entries_of(step, feed, frame)
-            if not all(store.has(digest) for _, digest in entries):
-                found.streams_missing.add(feed.step)
-            found.values[feed.name] = StoredStream(entries, values)
+            _load_stream(step, feed, frame, store, values, found)
             continue
         source = frame.above(feed.up)
         position = program.steps[feed.step].item_position
@@ -71,6 +88,20 @@ def load_arguments(program: Program, step: Step, frame: Frame, store: Store, val
         elif (source, position) not in found.missing:
             found.missing.append((source, position))
     return found
+
+
+def _load_stream(
+    step: Step, feed: Feed, frame: Frame, store: Store, values: Values, found: Arguments
+) -> None:
+    if feed.inner is None:
+        entries = entries_of(step, feed, frame)
+        found.values[feed.name] = StoredStream(entries, values)
+    else:
+        nested = nested_entries_of(step, feed, frame)
+        found.values[feed.name] = NestedStream(nested, values)
+        entries = [entry for _, inside in nested for entry in inside]
+    if not all(store.has(digest) for _, digest in entries):
+        found.streams_missing.add(feed.step)
 
 
 def _load(source: Frame, position: int, feed: Feed, store: Store, values: Values) -> tuple[bool, Any]:

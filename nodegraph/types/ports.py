@@ -186,12 +186,25 @@ def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
     elif annotation in (Stream, Collected):
         raise DeclarationError("write the item type of a stream: Stream[T]")
     if arity != "one":
-        inner, _, _ = split_arity(annotation)
+        inner, element, _ = split_arity(annotation)
+        if inner == "stream" == arity and split_arity(element)[0] == "one":
+            return arity, element, extras
         if inner != "one":
             raise DeclarationError(
-                "a stream or batch cannot hold streams or batches; nesting follows from the graph"
+                "a batch cannot hold streams or batches, and a stream only one level of streams; "
+                "other nesting follows from the graph"
             )
     return arity, annotation, extras
+
+
+def levels_taken(annotation: Any) -> int:
+    """How many levels an input takes off: 1 for `Stream[T]`, 2 for `Stream[Stream[T]]`, else 0."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    stream = _optional_stream(annotation) or annotation
+    if get_origin(stream) not in (Stream, Collected):
+        return 0
+    return 1 + levels_taken(get_args(stream)[0])
 
 
 def _optional_stream(annotation: Any) -> Any:
