@@ -134,6 +134,15 @@ class Index:
             except Failure as error:
                 self._recover(database, error)
 
+    def examine(self) -> str | None:
+        """Check the whole database; None if it is sound, else what is wrong, after it was set aside."""
+        database = self._database
+        answers = self.all("PRAGMA integrity_check(1)")
+        if self._database is database and answers != [(b"ok",)]:
+            text = b"; ".join(answer for (answer,) in answers).decode(errors="replace")
+            self._recover(database, schema.WrongSchemaError(" ".join(text.split())))
+        return None if self._database is database else "damaged"
+
     def close(self) -> None:
         """Close all connections."""
         with self._writing:
@@ -184,7 +193,9 @@ class Index:
             self._set_aside(path, error)
             return self._open_at(self.layout.index())
         if lost and not self.layout.set_aside():
-            self._warn(f"{path} is missing or empty; a new index is begun, and what it recorded is computed again")
+            self._warn(
+                f"{path} is missing or empty; a new index is begun, and what it recorded is computed again"
+            )
         return database
 
     def _open_at(self, path: Path) -> _Database:

@@ -41,6 +41,7 @@ class Journal:
         self.run = 0
         self.in_run = False
         self._warn = warn
+        self._examined = False
         self._guard = threading.Lock()
         self._pending = Pending()
         self._committing = Pending()
@@ -155,7 +156,11 @@ class Journal:
                 self._added(0)
 
     def drop(self, table: str, names: Iterable[bytes]) -> None:
-        """Remove entries at once, and tell that they were damaged."""
+        """Remove damaged entries at once and warn; where more is damaged, the whole index goes."""
+        if not self._examined:
+            self._examined = True
+            if self.index.examine() is not None:
+                return
         if not self.index.read_only:
             ids = [(short_id(name),) for name in names]
             statement = f"DELETE FROM {table} WHERE id=?"

@@ -57,7 +57,6 @@ class Store:
         self._claims = None if read_only else Claims(layout.claims)
         self._runs = Runs(self._index, self._presence.name if self._presence else "")
         self._journal = Journal(self._index, self._warn)
-        self._journal.run = self._runs.latest()
         self._limit: SizeLimit | None = None
         damaged, journal = layout.damaged, self._journal
         self._values = Values(
@@ -100,6 +99,8 @@ class Store:
                 sweep(layout.tmp)
         except OSError as error:
             raise store_error(layout.folder, error) from error
+        # Not under the lock: reading may find damage, and replacing the index takes that lock.
+        store._journal.run = store._runs.latest()
         if size_limit is not None:
             store._limit = SizeLimit(size_limit, store._journal, store._warn)
         return store

@@ -125,13 +125,9 @@ def verify(index: Index, journal: Journal, values: Values, files: Files) -> list
 
 
 def _verify_database(index: Index) -> list[Damage]:
-    before = index.path
-    answers = index.all("PRAGMA integrity_check(20)")
-    if index.path != before:
-        return [Damage(str(before), "damaged; set aside, and a new index begun")]
-    return [
-        Damage(str(index.path), answer.decode(errors="replace")) for (answer,) in answers if answer != b"ok"
-    ]
+    path = index.path
+    message = index.examine()
+    return [] if message is None else [Damage(str(path), message)]
 
 
 def _verify_entries(index: Index, journal: Journal, table: str) -> list[Damage]:

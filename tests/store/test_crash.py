@@ -36,9 +36,7 @@ with Store.open(Path(sys.argv[1])) as store:
 @pytest.mark.parametrize("seed", range(8))
 def test_after_a_kill_every_durable_row_is_there_and_sound(folder, seed):
     chance = random.Random(seed)
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True)
     until = chance.randrange(1, 120)
     reported = [int(process.stdout.readline()) for _ in range(until)]
     # A moment within the next call, not at the end of one.

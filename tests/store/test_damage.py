@@ -112,19 +112,21 @@ def test_flipped_bytes_in_the_index_never_give_a_wrong_value(filled, key, row, s
     size = index.stat().st_size
     flip(index, [chance.randrange(size) for _ in range(chance.choice([1, 8, 60]))])
     _, warnings = run_again(filled, key, row)
-    assert len(warnings) <= 2
-    hits, again = run_again(filled, key, row)
-    assert hits == CALLS or again
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_zeroed_page_of_the_index_never_gives_a_wrong_value(filled, key, row, seed):
-    index = filled / "index.db"
-    page = random.Random(seed).randrange(index.stat().st_size // 4096)
-    with index.open("r+b") as file:
-        file.seek(4096 * page)
-        file.write(bytes(4096))
+    assert len(warnings) <= 1
+    # An index that was replaced in the middle of the run has lost what the run found in it before.
     run_again(filled, key, row)
+    assert run_again(filled, key, row) == (CALLS, [])
+
+
+@pytest.mark.parametrize("number", range(1, 40))
+def test_a_zeroed_page_of_the_index_never_gives_a_wrong_value(filled, key, row, number):
+    index = filled / "index.db"
+    assert index.stat().st_size > 4096 * 40
+    with index.open("r+b") as file:
+        file.seek(4096 * number)
+        file.write(bytes(4096))
+    _, warnings = run_again(filled, key, row)
+    assert len(warnings) <= 1
     with Store.open(filled) as store:
         store.verify()
     with Store.open(filled) as store:
@@ -147,7 +149,7 @@ def crashed(folder, key, row, tmp_path) -> Path:
 
 def test_the_log_of_a_killed_process_is_recovered_without_a_warning(crashed, key, row):
     assert run_again(crashed, key, row) == (CALLS, [])
-    assert [path for path in (crashed / "tmp").iterdir()] == []
+    assert list((crashed / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
@@ -166,9 +168,11 @@ def test_a_damaged_log_loses_rows_at_most(crashed, key, row, suffix, damage):
     assert run_again(crashed, key, row) == (CALLS, [])
 
 
-@pytest.mark.parametrize("damage", ["prologue", "header", "body", "cut", "emptied", "deleted", "folder", "link"])
+@pytest.mark.parametrize(
+    "damage", ["prologue", "header", "body", "cut", "emptied", "deleted", "folder", "link"]
+)
 def test_a_damaged_blob_is_set_aside_with_one_warning_and_made_again(filled, key, row, damage):
-    blob = sorted(path for path in (filled / "blobs").rglob("*") if path.is_file())[0]
+    blob = min(path for path in (filled / "blobs").rglob("*") if path.is_file())
     size = blob.stat().st_size
     if damage in {"prologue", "header", "body"}:
         flip(blob, [{"prologue": 3, "header": 25, "body": size - 50}[damage]])
@@ -251,7 +255,7 @@ def test_a_store_of_a_newer_format_is_refused_and_left_alone(filled):
 
 
 def test_verify_finds_each_kind_of_damage_once_and_leaves_a_sound_store(filled, key, row):
-    blob = sorted(path for path in (filled / "blobs").rglob("*") if path.is_file())[0]
+    blob = min(path for path in (filled / "blobs").rglob("*") if path.is_file())
     flip(blob, [blob.stat().st_size - 1])
     connection = sqlite3.connect(filled / "index.db")
     connection.execute("UPDATE rows SET body=x'00' || substr(body, 2) WHERE rowid=5")
