@@ -147,7 +147,7 @@ def _fill_defaults(instance: Instance, found: Inputs, findings: list[Finding]) -
         if not port.required:
             found.params[name] = default_of(port)
             continue
-        found.is_broken = True
+        found.is_broken = found.is_broken or not port.takes_literal
         if instance.is_dented:
             continue
         message = f"{instance} lacks its input {name!r} ({port.type})"

@@ -35,7 +35,7 @@ class LinkLevel:
 
     @property
     def contribution(self) -> Chain:
-        """Where the node must be called for this link; a stream input takes off the innermost level, or two."""
+        """Where the node must be called for this link; a stream input takes off the innermost levels."""
         return self.chain[: len(self.chain) - self.levels]
 
     @property

@@ -102,7 +102,8 @@ def settle(given: Given, port: InputPort, owner: str, findings: list[Finding]) -
     try:
         value = validate_literal(port, given.value)
     except BadLiteral as error:
-        message = f"input {port.name!r} of {owner} {error}; found {shown(given.value)}"
+        expected = f" {error}" if str(error).startswith("must ") else f": {error}"
+        message = f"input {port.name!r} of {owner}{expected}; found {shown(given.value)}"
         findings.append(Finding(given.place, "bad-literal", message, _choice_hint(port.type, given.value)))
         return ABSENT
     return absolute(value, port.type, given.place.source.folder)

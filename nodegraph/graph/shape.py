@@ -188,7 +188,8 @@ def _keys_at(above: Location, cls: type) -> Sequence[str]:
 def _inside(above: Sequence[str | int]) -> str:
     kind = {"nodes": "node", "inputs": "graph input"}.get(str(above[0])) if len(above) >= 2 else None
     if kind is not None:
-        return f" in {kind} {str(above[1])!r}"
+        section = f"{str(above[2])!r} of " if len(above) > 2 else ""
+        return f" in {section}{kind} {str(above[1])!r}"
     return f" in {str(above[0])!r}" if above else ""
 
 

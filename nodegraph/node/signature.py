@@ -364,5 +364,7 @@ def validate_literal(port: InputPort, literal: Any) -> Any:
 def _expectation(entry: Any) -> str:
     place = ".".join(str(part) for part in entry["loc"])
     message: str = entry["msg"]
-    message = re.sub(r"^[A-Z]\w* should ", "must ", message).removesuffix(" after validation")
+    message = re.sub(r"^[A-Z]\w* should ", "must ", message).replace(" after validation", "")
+    if entry["type"] == "extra_forbidden":
+        message = "there is no such field"
     return f"{place}: {message}" if place else message
