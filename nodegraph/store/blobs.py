@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 from pathlib import Path
+from weakref import WeakSet
 
 from nodegraph.types.wire import Buffer, Digest, Wire, buffer_sizes, digest
 
@@ -24,10 +25,11 @@ _RAW = 0
 _PROLOGUE = struct.Struct("<8sIQ")
 _HEADER_LENGTH = struct.Struct("<I")
 _ALIGNMENT = 64
-# A mapping keeps a file descriptor open and faults page by page: below this size reading costs less.
-_MAP_FROM = 1 << 20
+# Python keeps a file descriptor open for each mapping, of which a process has as few as 1,024.
+_MOST_MAPPED = 256
 _MANY_AT_ONCE = 512
 _NO_MORE_MAPS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_mapped: WeakSet[mmap.mmap] = WeakSet()
 
 
 def pack_inline(wire: Wire) -> bytes:
@@ -98,13 +100,22 @@ def load_blob(descriptor: int, size: int) -> Wire | None:
 
 
 def _content(descriptor: int, size: int) -> memoryview:
-    if size >= _MAP_FROM:
+    """The bytes of a file: mapped, or copied where many files are mapped already."""
+    if len(_mapped) < _MOST_MAPPED:
         try:
-            return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
+            pages = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         except OSError as error:
             if error.errno not in _NO_MORE_MAPS:
                 raise
-    pages = mmap.mmap(-1, size)
+        else:
+            _mapped.add(pages)
+            return memoryview(pages)
+    return _copied(descriptor, size)
+
+
+def _copied(descriptor: int, size: int) -> memoryview:
+    """The bytes of a file in memory of their own, that begins at a page."""
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     filled = 0
     with memoryview(pages) as room:
         while filled < size:

@@ -71,6 +71,21 @@ def test_a_value_stays_readable_after_its_file_is_gone(store, wired, folder):
     assert np.array_equal(loaded, value)
 
 
+def test_any_number_of_large_values_may_be_held_at_once(store, wired, large):
+    import resource
+
+    for number in range(300):
+        store.put(*wired(large(number)))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (320, limits[1]))
+    try:
+        held = [decode(store.get(wired(large(number))[0])) for number in range(300)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert all(np.array_equal(held[number], large(number)) for number in range(300))
+    assert all(array.ctypes.data % 64 == 0 for array in held)
+
+
 def test_only_what_is_larger_than_the_inline_size_becomes_a_file(store, wired, folder):
     for value in ("s" * (INLINE_BYTES - 10), "l" * (INLINE_BYTES + 10)):
         store.put(*wired(value))
