@@ -79,7 +79,19 @@ class Index:
 
     def one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a query's result, or None."""
-        return self.read(lambda connection: connection.execute(query, parameters).fetchone())
+        database = self._database
+        try:
+            connection = database.borrow()
+            try:
+                found = connection.execute(query, parameters).fetchone()
+            except BaseException:
+                connection.close()
+                raise
+        except Failure as error:
+            self._recover(database, error)
+            return self.read(lambda connection: connection.execute(query, parameters).fetchone())
+        database.give_back(connection)
+        return found
 
     def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query's result."""
@@ -153,7 +165,7 @@ class Index:
         with self._writing:
             if self._database is not database:
                 return
-            if not is_damage(error) and database.path.exists():
+            if not self._is_lost(error) and database.path.exists():
                 raise store_error(database.path, error) from error
             database.close()
             if self.read_only:
@@ -164,6 +176,10 @@ class Index:
                     self._set_aside(database.path, error)
                 self._database = self._open_or_replace()
             self.write(self.replaced)
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Whether the database, not the place where it lies, is what makes SQLite fail."""
+        return is_damage(error) or (is_unusable(error) and _is_writable(self.layout.folder))
 
     def _open_readable(self) -> _Database:
         path = self.layout.index()
@@ -188,7 +204,7 @@ class Index:
         except schema.NewerFormatError as newer:
             raise _newer(path, newer) from None
         except Failure as error:
-            if not (is_damage(error) or (is_unusable(error) and _is_writable(self.layout.folder))):
+            if not self._is_lost(error):
                 raise store_error(path, error) from error
             self._set_aside(path, error)
             return self._open_at(self.layout.index())

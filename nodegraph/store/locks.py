@@ -16,12 +16,17 @@ from pathlib import Path
 
 # struct flock on 64-bit Linux: l_type, l_whence, (padding) l_start, l_len, l_pid; the pid must be 0.
 _FLOCK = struct.Struct("hhqqi4x")
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 _HELD = {errno.EAGAIN, errno.EACCES}
 
 
 def open_lock_file(path: Path) -> int:
-    """A descriptor for a file that only carries locks, created where missing."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    """A descriptor for a file that only carries locks, made where there is none that can be used."""
+    try:
+        return os.open(path, _OPEN, 0o666)
+    except (PermissionError, IsADirectoryError):
+        path.rename(path.with_name(f"{path.name}-{os.urandom(3).hex()}.damaged"))
+        return os.open(path, _OPEN, 0o666)
 
 
 def try_lock(descriptor: int, offset: int) -> bool:
@@ -41,10 +46,15 @@ def unlock(descriptor: int, offset: int) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some open file holds the first byte of the file at `path`; False if there is none."""
+    """Whether some open file holds the first byte of the file at `path`; False if there is none.
+
+    One that belongs to somebody else, so that it cannot be told, counts as held.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except PermissionError:
+        return True
+    except (FileNotFoundError, IsADirectoryError):
         return False
     try:
         asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0)
