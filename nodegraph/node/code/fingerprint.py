@@ -49,9 +49,9 @@ def fingerprint(function: Callable[..., Any]) -> CodeFingerprint:
     return CodeFingerprint(Reach(function).parts())
 
 
-def changed_parts(old: CodeFingerprint, new: CodeFingerprint) -> list[str]:
-    """The parts in which two fingerprints differ: first those in both, then what came, then what went."""
-    changed = [name for name in new.parts if name in old.parts and new.parts[name] != old.parts[name]]
-    came = [name for name in new.parts if name not in old.parts]
-    went = [name for name in old.parts if name not in new.parts]
+def changed_parts(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
+    """Where the parts of two fingerprints differ: first those in both, then what came, then what went."""
+    changed = [name for name in new if name in old and new[name] != old[name]]
+    came = [name for name in new if name not in old]
+    went = [name for name in old if name not in new]
     return [*sorted(changed), *sorted(came), *sorted(went)]
