@@ -21,7 +21,10 @@ def path_relative_to(folder: Path, path: Path) -> str:
 
 def real_path(path: Path) -> str:
     """What tells whether two paths are one file: the path with all links followed."""
-    return os.path.realpath(path)
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a NUL in it: no file, as reading it will say
+        return str(path)
 
 
 def name_beside(name: str, written: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,20 +92,22 @@ def _problems(source: SourceText, findings: Sequence[Finding]) -> list[Problem]:
     text = source.text or ""
     wanted = {finding.place.pointer for finding in findings if finding.place.offset is None}
     spans = find_spans(text, wanted) if text and wanted else {}
-    newlines = [at for at, character in enumerate(text) if character == "\n"] if text else []
+    newlines = [match.start() for match in re.finditer("\n", text)]
     problems: list[Problem] = []
     for finding in findings:
         line = column = 0
-        if text:
+        if source.text is not None:
             offset = _offset(finding.place, spans)
             before = bisect_right(newlines, offset - 1)
             line, column = before + 1, offset - (newlines[before - 1] if before else -1)
-        problems.append(
-            Problem(
-                source.name, finding.place.pointer, line, column, finding.code, finding.message, finding.hint
-            )
-        )
+        pointer, message, hint = map(_printable, (finding.place.pointer, finding.message, finding.hint))
+        problems.append(Problem(_printable(source.name), pointer, line, column, finding.code, message, hint))
     return problems
+
+
+def _printable(text: str) -> str:
+    """The text with halves of surrogate pairs written as escapes, so that it can be printed."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _offset(place: Place, spans: Mapping[str, Span]) -> int:

@@ -107,7 +107,7 @@ def _read(cls: type[D], source: SourceText, data: Any, findings: Sequence[Findin
 
 def shown(value: Any, *, width: int = 60) -> str:
     """A literal as JSON, cut to a width, for messages."""
-    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
