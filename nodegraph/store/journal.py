@@ -19,8 +19,8 @@ from nodegraph.store.rows import Key, Row, short_id, unpack_row, unseal
 from nodegraph.store.schema import FACTS
 from nodegraph.types.wire import Digest
 
-_GATHER_S = 0.05
-_MOST_WAITING = 16 << 20
+_GATHER_S = 0.02
+_MOST_WAITING = 4 << 20
 _ROW_BYTES = 600
 _SELECT_FACT = {table: f"SELECT name, body FROM {table} WHERE id=?" for table in FACTS}
 _SELECT_SMALL = "SELECT name, body FROM small WHERE id=?"

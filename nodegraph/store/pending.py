@@ -15,8 +15,8 @@ from nodegraph.store.rows import Key, Row, pack, pack_row, seal, short_id, unpac
 from nodegraph.types.wire import Digest
 
 # Python gives up its lock once for each statement. In a busy process it takes up to 5 ms to have it back,
-# so a group is written by few statements of many rows; sizes fit the statement cache and SQLite's limits.
-_GROUPS = (500, 25, 1)
+# so a group is written by few statements of many rows, within SQLite's limit of 32,766 parameters.
+_AT_ONCE = 2000
 _COST_MEMORY = 1000
 # An entry that is there already is written over whole: that mends one with flipped bytes.
 _INSERT_SMALL = " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, body=excluded.body"
@@ -152,13 +152,10 @@ def _insert(
     on_conflict: str = "",
 ) -> None:
     entries = list(values)
-    start = 0
-    for count in _GROUPS:
-        statement = _insert_statement(table, width, count, on_conflict)
-        while len(entries) - start >= count:
-            group = entries[start : start + count]
-            connection.execute(statement, [value for entry in group for value in entry])
-            start += count
+    for start in range(0, len(entries), _AT_ONCE):
+        group = entries[start : start + _AT_ONCE]
+        statement = _insert_statement(table, width, len(group), on_conflict)
+        connection.execute(statement, [value for entry in group for value in entry])
 
 
 @lru_cache(maxsize=64)
@@ -169,13 +166,11 @@ def _insert_statement(table: str, width: int, count: int, on_conflict: str) -> s
 
 
 def _for_ids(connection: sqlite3.Connection, statement: str, ids: Iterable[int]) -> None:
-    """Run a statement that ends in `IN` for all ids, the last group filled up with one of them."""
+    """Run a statement that ends in `IN` for all ids."""
     every = list(ids)
-    count = _GROUPS[0] if len(every) > _GROUPS[1] else _GROUPS[1]
-    for start in range(0, len(every), count):
-        group = every[start : start + count]
-        group += group[-1:] * (count - len(group))
-        connection.execute(f"{statement}({','.join('?' * count)})", group)
+    for start in range(0, len(every), _AT_ONCE):
+        group = every[start : start + _AT_ONCE]
+        connection.execute(f"{statement}({','.join('?' * len(group))})", group)
 
 
 def _add_cost(connection: sqlite3.Connection, type_id: str, seconds: float, calls: int) -> None:
