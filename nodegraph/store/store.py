@@ -192,7 +192,8 @@ class Store:
     def recipe(self, record: bytes) -> int:
         """The id under which a recipe record is kept: equal records have equal ids, in every store.
 
-        A record is a msgpack list whose first entry is the node type's id.
+        A record is a msgpack list that begins with the node type's id, or with a tag such as `nodegraph/x`
+        and then the id.
         """
         known = recipe_id(record)
         if known not in self._recipes:

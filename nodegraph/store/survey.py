@@ -169,10 +169,15 @@ def _types(index: Index) -> dict[int, str]:
     for name, body in _scan(index, "recipes"):
         payload = unseal(name, body)
         if payload is not None:
-            record = unpack(payload)
-            parts = cast("list[Any]", record) if isinstance(record, list) else []
-            types[short_id(name)] = str(parts[0]) if parts else ""
+            types[short_id(name)] = _type_of(payload)
     return types
+
+
+def _type_of(record: bytes) -> str:
+    """The node type's id in a recipe record: the first text that is no tag, which has a slash in it."""
+    entries: Any = unpack(record)
+    parts = cast("list[Any]", entries) if isinstance(entries, list) else []
+    return next((part for part in parts if isinstance(part, str) and "/" not in part), "")
 
 
 def _sizes(index: Index) -> dict[int, int]:

@@ -141,9 +141,10 @@ def test_clear_removes_everything_and_the_store_goes_on(folder, key, row):
         assert store.lookup(key("new")) == row()
 
 
-def test_stat_and_entries_tell_what_each_node_type_holds(folder, key, row):
+@pytest.mark.parametrize("record", [b"\x92\xa4clip\x01", b"\x93\xa3n/1\xa4clip\x01"])
+def test_stat_and_entries_tell_what_each_node_type_holds(folder, key, row, record):
     with Store.open(folder) as store:
-        recipe = store.recipe(b"\x92\xa4clip\x01")
+        recipe = store.recipe(record)
         for number in range(3):
             own, wire = big(number)
             store.put(own, wire)
