@@ -219,9 +219,12 @@ def _why_json(planned: NodePlan) -> dict[str, Any]:
 def _why_text(planned: NodePlan) -> str:
     from nodegraph.show.wording import counted
 
-    if not planned.run:
+    if planned.items is None:
+        counts = "what it reads has to run first; then its calls are known"
+    elif not planned.run:
         return f"nothing to do: {counted(planned.cached, 'call')} cached"
-    counts = f"{counted(planned.run, 'call')} would run, {planned.cached:,} cached"
+    else:
+        counts = f"{counted(planned.run, 'call')} would run, {planned.cached:,} cached"
     return "\n".join([counts, *(f"  {reason}" for reason in planned.reasons)])
 
 
@@ -273,5 +276,9 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-for subcommand in (stat, ls, why, gc, verify, clear):
-    app.command(subcommand.__name__)(command(subcommand))
+app.command("stat")(command(stat))
+app.command("ls")(command(ls))
+app.command("why")(command(why))
+app.command("gc")(command(gc))
+app.command("verify")(command(verify))
+app.command("clear")(command(clear))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -77,7 +77,8 @@ def _described(value: Any) -> dict[str, Any]:
     from nodegraph.types.wire import digest, encode
 
     if isinstance(value, Collected):
-        return {"items": len(value), "keys": list(value.keys())}
+        keys = list(cast("Collected[Any]", value).keys())
+        return {"items": len(keys), "keys": keys}
     return {"value": summary(value), "digest": digest(encode(value)).hex()}
 
 

@@ -19,8 +19,9 @@ def schema(
     from nodegraph.cli.edge import DONE
     from nodegraph.cli.packs import load
     from nodegraph.graph.schema import graph_schema
+    from nodegraph.node.registry import node_types
 
     terminal = Terminal(json, quiet)
     load(terminal, nodes)
-    terminal.result_json(graph_schema())
+    terminal.result_json(graph_schema(node_types()))
     return DONE

@@ -23,7 +23,6 @@ _NUMBERS = 2
 """The first columns of the node table are words, all after them are numbers."""
 
 _STYLE = (
-    ":root{color-scheme:light dark}"
     ".ngr{--text:#1b2430;--dim:#5d6b7e;--line:#d5dce6;--head:#f1f4f9;--good:#15803d;--bad:#c02626;--warn:#a35a00;"
     "color:var(--text);"
     "font:14px/1.5 ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
@@ -41,6 +40,7 @@ _STYLE = (
     ".ngr code{font-size:13px;word-break:break-all}"
 )
 _PAGE_STYLE = (
+    ":root{color-scheme:light dark}"
     "body{margin:0 auto;padding:28px;max-width:1500px;background:#fff}"
     "@media (prefers-color-scheme:dark){body{background:#0d1015}}"
 )

@@ -47,7 +47,7 @@ def _json(value: object, *, arrays: bool) -> Any:
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "model_dump"):
-        return cast(Any, value).model_dump(mode="json")
+        return cast("Any", value).model_dump(mode="json")
     return _array(value, every_number=arrays)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nodegraph.check.checked import CheckedGraph, CheckedNode
 from nodegraph.show.drawing import chain_text, set_params
+from nodegraph.show.wording import printable
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ def graph_text(graph: CheckedGraph) -> str:
         drawn.append((rails.advance(node.id, sources, ending), node))
         if node.id not in last_reader:
             rails.release(node.id)
-    lines = [f"{graph.name} (seed {graph.seed})", *_lines(drawn)]
+    lines = [f"{printable(graph.name)} (seed {graph.seed})", *_lines(drawn)]
     if graph.outputs:
         lines += ["", "outputs", *(f"  {name} ← {source}" for name, source in graph.outputs.items())]
     return "\n".join(lines) + "\n"

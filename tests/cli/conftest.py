@@ -94,10 +94,14 @@ WriteGraph = Callable[..., Path]
 def write_graph(tmp_path: Path, pack: Path) -> WriteGraph:
     """Writes a graph file: nodes and outputs as in the file, and its name."""
 
-    def write(nodes: Mapping[str, Any], outputs: Mapping[str, str] | None = None, name: str = "graph.json") -> Path:
+    def write(
+        nodes: Mapping[str, Any], outputs: Mapping[str, str] | None = None, name: str = "graph.json"
+    ) -> Path:
         assert pack.is_file()
         file = tmp_path / name
-        file.write_text(json.dumps({"nodegraph": 1, "name": "demo", "nodes": nodes, "outputs": outputs or {}}))
+        file.write_text(
+            json.dumps({"nodegraph": 1, "name": "demo", "nodes": nodes, "outputs": outputs or {}})
+        )
         return file
 
     return write

@@ -33,7 +33,10 @@ def test_all_problems_come_with_place_source_line_caret_and_count(run_cli, tmp_p
     ended = run_cli("check", "bad.json", env=demo_env)
     assert (ended.exit, ended.stdout) == (2, "")
     assert "bad.json:4:23: unknown node type 'demo.cuont' [unknown-node-type]" in ended.stderr
-    assert '    4 |     "count": {"type": "demo.cuont"},\n      |                       ^~~~~~~~~~~~' in ended.stderr
+    assert (
+        '    4 |     "count": {"type": "demo.cuont"},\n      |                       ^~~~~~~~~~~~'
+        in ended.stderr
+    )
     assert "hint: did you mean 'demo.count'?" in ended.stderr
     assert "bad.json:5:84: input 'at' of 'halve'" in ended.stderr
     assert ended.stderr.endswith("4 problems; nothing was run\n")
@@ -63,7 +66,9 @@ def test_pack_given_by_option_is_known(run_cli, demo_graph, pack):
 
 def test_overlay_set_and_input_are_checked_too(run_cli, demo_graph, demo_env, tmp_path):
     (tmp_path / "more.json").write_text('{"params": {"halve": {"at": "half"}}}')
-    ended = run_cli("check", demo_graph, "--values", "more.json", "--set", "count.n=-1", "--input", "x=1", env=demo_env)
+    ended = run_cli(
+        "check", demo_graph, "--values", "more.json", "--set", "count.n=-1", "--input", "x=1", env=demo_env
+    )
     assert ended.exit == 2
     assert "more.json:1:" in ended.stderr
     assert "count" in ended.stderr

@@ -96,7 +96,9 @@ def test_report_stays_with_the_run(run_cli, demo_graph, demo_env, tmp_path):
     assert (folder / "events.jsonl").is_file()
 
 
-def test_artifact_is_published_under_out_by_default_and_can_be_traced(run_cli, write_graph, demo_env, tmp_path):
+def test_artifact_is_published_under_out_by_default_and_can_be_traced(
+    run_cli, write_graph, demo_env, tmp_path
+):
     graph = write_graph(
         {
             "count": {"type": "demo.count", "params": {"n": 3}},

@@ -1,0 +1,162 @@
+"""The tally behind the progress display, and its plain lines."""
+
+from __future__ import annotations
+
+import io
+import threading
+
+from nodegraph.cli.progress import NodeProgress, Progress, Tally, shown_nodes
+from nodegraph.cli.terminal import Terminal
+from nodegraph.events import (
+    CallDone,
+    CallFailed,
+    CallProgress,
+    CallStarted,
+    NodeAdvanced,
+    NodeFinished,
+    Output,
+    RunStarted,
+)
+
+
+def started(*nodes):
+    return RunStarted(0.0, 1, "graph", tuple((node, "demo.type") for node in nodes), 2)
+
+
+def advanced(time, node, executed, *, cached=0, failed=0, total=None):
+    return NodeAdvanced(time, node, executed, cached, failed, 0, 0, total)
+
+
+def test_rate_and_time_left_follow_the_calls_that_ran():
+    tally = Tally()
+    for event in (
+        started("a"),
+        CallStarted(1.0, "a", "x", "new"),
+        advanced(3.0, "a", 4, cached=10, total=20),
+    ):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert node.rate(3.0) == 2.0
+    assert node.seconds_left(3.0) == 3.0
+
+
+def test_time_left_is_unknown_until_the_total_is():
+    tally = Tally()
+    for event in (started("a"), CallStarted(0.0, "a", "x", "new"), advanced(2.0, "a", 4)):
+        tally.add(event)
+    assert tally.nodes["a"].seconds_left(2.0) is None
+    assert tally.nodes["a"].rate(2.0) == 2.0
+
+
+def test_rate_is_unknown_before_any_work_is_done():
+    tally = Tally()
+    for event in (started("a"), advanced(5.0, "a", 0, cached=100, total=100)):
+        tally.add(event)
+    assert tally.nodes["a"].rate(5.0) is None
+    assert tally.nodes["a"].settled == 100
+
+
+def test_part_of_a_running_call_counts_until_it_is_done():
+    tally = Tally()
+    for event in (started("a"), CallStarted(0.0, "a", "x", "new"), CallProgress(1.0, "a", "x", 3, 4)):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert node.done == 0.75
+    tally.add(CallDone(2.0, "a", "x", 2.0))
+    assert (node.done, node.inside) == (0, {})
+
+
+def test_progress_without_a_total_or_of_an_ended_call_is_passed_over():
+    tally = Tally()
+    for event in (started("a"), CallStarted(0.0, "a", "x", "new"), CallProgress(1.0, "a", "x", 3, None)):
+        tally.add(event)
+    assert tally.nodes["a"].done == 0
+    tally.add(CallFailed(2.0, "a", "x", "ValueError", "no", ""))
+    tally.add(CallProgress(3.0, "a", "x", 1, 2))
+    assert tally.nodes["a"].inside == {}
+
+
+def test_finished_node_has_the_final_counts():
+    tally = Tally()
+    tally.add(started("a"))
+    tally.add(NodeFinished(9.0, "a", "demo.type", 6, 3, 2, 1, 0, 1, 4.0))
+    node = tally.nodes["a"]
+    assert (node.settled, node.total, node.finished, node.dropped) == (6, 6, True, 1)
+
+
+def test_running_and_failed_nodes_are_shown_first_and_in_graph_order():
+    nodes = {
+        "done": NodeProgress(finished=True),
+        "waiting": NodeProgress(),
+        "failed": NodeProgress(failed=1, finished=True),
+        "running": NodeProgress(inside={"x": 0.0}),
+    }
+    assert shown_nodes(nodes, 2) == ["failed", "running"]
+    assert shown_nodes(nodes, 3) == ["waiting", "failed", "running"]
+    assert shown_nodes(nodes, 10) == list(nodes)
+
+
+def test_plain_lines_come_at_most_every_ten_seconds_and_with_output(monkeypatch):
+    errors = io.StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    with Progress(Terminal()) as progress:
+        progress(started("a"))
+        for second in range(1, 25):
+            progress(advanced(float(second), "a", second, total=30))
+        progress(Output(25.0, "a", "x", "hello\x1b[31m\n"))
+    assert errors.getvalue().splitlines() == [
+        "10 s: 10 calls done",
+        "20 s: 20 calls done",
+        "a x: hello\\x1b[31m",
+    ]
+
+
+def test_quiet_progress_says_nothing(monkeypatch):
+    errors = io.StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    with Progress(Terminal(quiet=True)) as progress:
+        progress(started("a"))
+        progress(advanced(99.0, "a", 1))
+        progress(Output(99.0, "a", "x", "hello"))
+    assert errors.getvalue() == ""
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_terminal_gets_a_row_per_node_with_counts(monkeypatch):
+    screen = _Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with Progress(Terminal()) as progress:
+        progress(started("first", "second"))
+        progress(NodeFinished(2.0, "first", "demo.type", 7, 4, 2, 1, 0, 1, 4.0))
+        progress(advanced(2.5, "second", 1, total=3))
+    drawn = screen.getvalue()
+    assert "first" in drawn
+    assert "7/7" in drawn
+    assert "2 cached" in drawn
+    assert "1 failed" in drawn
+    assert "1/3" in drawn
+
+
+def test_events_from_many_threads_are_all_counted(monkeypatch):
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    with Progress(Terminal()) as progress:
+        progress(started(*map(str, range(8))))
+
+        def work(node):
+            for item in range(200):
+                progress(CallStarted(0.0, node, str(item), "new"))
+                progress(CallDone(0.0, node, str(item), 0.0))
+            progress(advanced(0.5, node, 200, total=200))
+
+        threads = [threading.Thread(target=work, args=(str(index),)) for index in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert progress.line() == "0.50 s: 1,600 calls done"

@@ -1,0 +1,178 @@
+"""The run report: text, page and fragment."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from nodegraph.check.checked import CheckedGraph
+from nodegraph.report import html_report, run_html, text_report
+from nodegraph.run.result import CallError, NodeReport, Run, RunOutput
+
+
+def make_run(**changes) -> Run:
+    """A run in which something of everything happened."""
+    given = {
+        "graph": "demo",
+        "ok": False,
+        "run": 4,
+        "seconds": 12.5,
+        "nodes": {
+            "photos": NodeReport("load.coco", 1200, 0, 1200, 0, 0, 0, 0.0),
+            "clip": NodeReport(
+                "video.move",
+                1200,
+                1150,
+                20,
+                20,
+                10,
+                5,
+                71.0,
+                {"new": 1149, "failed last time": 1},
+                {"too small": 5},
+            ),
+        },
+        "outputs": {
+            "dataset": RunOutput(path=Path("/out/demo/dataset")),
+            "clips": RunOutput(items=1165, digest="ab" * 32),
+            "score": RunOutput(value={"iou": 0.93}, has_value=True),
+            "lost": RunOutput(missing=True),
+        },
+        "errors": (CallError("clip", "a/b.jpg", "ValueError", "truncated <file>", "  in read\n    raise"),),
+        "warnings": ("the index was damaged & set aside",),
+        "interrupted": False,
+        "folder": Path("/store/runs/4"),
+        "_fetch": lambda name: None,
+    }
+    return Run(**(given | changes))
+
+
+class _Structure(HTMLParser):
+    """Collects tags and attributes, and the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def parsed(page: str) -> _Structure:
+    structure = _Structure()
+    structure.feed(page)
+    return structure
+
+
+def test_text_report_is_this():
+    assert (
+        text_report(make_run())
+        == """\
+demo, run 4: failed in 12 s: 1,150 calls ran, 1,220 cached, 20 failed
+
+node    type        calls    ran  cached  failed  skipped  dropped      time
+photos  load.coco   1,200          1,200                              0.00 s
+clip    video.move  1,200  1,150      20      20       10        5  1:11 min
+
+why calls ran
+  clip  new (1,149), failed last time
+
+dropped
+  clip  too small (5)
+
+failed
+  clip  a/b.jpg  ValueError: truncated <file>
+
+warnings
+  the index was damaged & set aside
+
+outputs
+  dataset  /out/demo/dataset
+  clips    1,165 items, abababababababab
+  score    {"iou": 0.93}
+  lost     not made
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"ok": True, "errors": ()}, "done"), ({}, "failed"), ({"interrupted": True}, "interrupted")],
+)
+def test_state_of_the_run_is_said_first(changes, state):
+    run = make_run(**changes)
+    assert f"run 4: {state} in" in text_report(run)
+    assert f'<b class="{state}">{state}</b>' in html_report(run)
+
+
+def test_sound_run_has_no_empty_sections():
+    run = make_run(ok=True, errors=(), warnings=(), outputs={})
+    assert "\nfailed\n" not in text_report(run)
+    assert "warnings" not in text_report(run)
+    assert "Failed calls" not in html_report(run)
+    assert "Outputs" not in html_report(run)
+
+
+def test_page_has_picture_nodes_failures_warnings_and_outputs():
+    page = parsed(html_report(make_run(), CheckedGraph("demo", 0, {}, {}, None)))
+    assert "svg" in [tag for tag, _ in page.tags]
+    for text in (
+        "video.move",
+        "1,150",
+        "too small (5)",
+        "ValueError",
+        "in read",
+        "set aside",
+        "/out/demo/dataset",
+    ):
+        assert text in page.text
+
+
+def test_page_needs_nothing_from_elsewhere():
+    page = parsed(html_report(make_run()))
+    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "img", "iframe")]
+    assert not [attrs for _, attrs in page.tags if {"src", "href"} & attrs.keys()]
+    assert not re.search(r"url\(|@import", html_report(make_run()))
+
+
+@pytest.mark.parametrize("render", [html_report, run_html])
+def test_text_from_data_cannot_become_markup(render):
+    evil = '<img src=x onerror="alert(1)">'
+    run = make_run(
+        graph=evil,
+        nodes={evil: NodeReport(evil, 1, 1, 0, 0, 0, 1, 0.0, {evil: 1}, {evil: 1})},
+        outputs={evil: RunOutput(value=evil, has_value=True)},
+        errors=(CallError(evil, evil, evil, evil, evil),),
+        warnings=(evil,),
+    )
+    page = parsed(render(run))
+    assert not [tag for tag, attrs in page.tags if tag == "img" or "onerror" in attrs]
+
+
+def test_long_lists_of_failures_are_cut_and_counted():
+    errors = tuple(CallError("clip", str(index), "ValueError", "no", "") for index in range(1000))
+    assert "... and 950 more" in text_report(make_run(errors=errors))
+    assert "and 800 more" in html_report(make_run(errors=errors))
+
+
+def test_many_reasons_are_summed_up():
+    node = NodeReport("a.b", 10, 10, 0, 0, 0, 0, 1.0, {f"reason {index}": index + 1 for index in range(4)})
+    text = text_report(make_run(nodes={"a": node}))
+    assert "a  reason 3 (4), reason 2 (3), reason 1 (2), other reasons (1)" in text
+
+
+def test_fragment_for_a_notebook_styles_only_itself():
+    fragment = run_html(make_run())
+    rules = re.sub(r"@media[^{]*\{", "", re.findall(r"<style>(.*?)</style>", fragment, re.DOTALL)[0])
+    selectors = [
+        selector.strip() for rule in re.findall(r"([^{}]+)\{", rules) for selector in rule.split(",")
+    ]
+    assert selectors
+    assert all(selector.startswith(".ngr") for selector in selectors)
