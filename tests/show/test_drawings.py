@@ -97,11 +97,11 @@ def test_value_types_have_their_own_colours_and_json_types_share_one(drawn_graph
 
 
 def test_text_drawing_has_a_line_per_node_with_rails(drawn_graph):
+    turn = "picture←photos.picture  outline←photos.outline  angle=3.5"
     assert graph_text(drawn_graph).splitlines()[:6] == [
         "drawn (seed 7)",
         "●  photos  show_test.load    root=sets/photos",
-        "●  turn    show_test.turn    [each photos]  picture←photos.picture  outline←photos.outline"
-        + "  angle=3.5",
+        f"●  turn    show_test.turn    [each photos]  {turn}",
         "●  shapes  show_test.shapes  [each photos]  picture←turn.picture",
         "●  many    show_test.many    [each photos › shapes]  outline←shapes.out",
         "●  gather  show_test.gather  [each photos]  outlines←many.out",
