@@ -12,7 +12,7 @@ from nodegraph.check.overrides import read_overrides
 from nodegraph.check.resolution import Resolution, broken_subgraphs, check_outputs, resolve_nodes
 from nodegraph.check.scope import Expansion, Scope, begin
 from nodegraph.graph.document import ABSENT, GraphDocument
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.paths import absolute_path
 from nodegraph.graph.place import Finding, Place, SourceText, locate
 from nodegraph.graph.problem import GraphError, Problem
@@ -125,7 +125,7 @@ def _unknown_overrides(expansion: Expansion) -> Iterable[Finding]:
         parts = node.split("/")
         if node in known or any("/".join(parts[:depth]) in expansion.lost for depth in range(1, len(parts))):
             continue
-        hint = suggest(node, nodes, called="nodes")
+        hint = Suggestion(node, nodes, "nodes")
         yield Finding(place, "unknown-node", f"the graph has no node {node!r}", hint)
 
 

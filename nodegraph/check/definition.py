@@ -15,7 +15,7 @@ from nodegraph.graph.document import (
     PORT_NAME,
     GraphDocument,
 )
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.graph.shape import Written
 from nodegraph.node.signature import InputPort
@@ -98,7 +98,7 @@ def check_graph_input(
     place = Place(source).child("inputs", name)
     findings = check_port_name(name, "graph input", Place(source).key("inputs", name))
     if port is None:
-        hint = suggest(declared.type, graph_input_types(), called="types")
+        hint = Suggestion(declared.type, graph_input_types(), "types")
         message = f"graph input {name!r} has the unknown type {declared.type!r}"
         findings.append(Finding(place.child("type"), "unknown-type", message, hint))
     elif declared.default is not ABSENT:

@@ -11,7 +11,7 @@ from nodegraph.check.links import LinkFault, Nothing, Reading, resolve
 from nodegraph.check.literals import Given, default_of, settle
 from nodegraph.check.scope import Expansion, Instance
 from nodegraph.graph.document import ABSENT
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.place import Finding, Place
 from nodegraph.node.signature import InputPort, NodeType
 from nodegraph.types.ports import Type, accepts
@@ -87,12 +87,12 @@ def _check_names(instance: Instance, findings: list[Finding]) -> None:
             findings.append(Finding(place, "link-and-param", message, "keep one of the two"))
 
 
-def _unknown_hint(instance: Instance, name: str) -> str:
+def _unknown_hint(instance: Instance, name: str) -> str | Suggestion:
     if name == "seed" and isinstance(instance.type, NodeType):
         return "only a node type declared with seeded=True takes a seed"
     if name in ("id", "note", "ctx"):
         return f"{name!r} is a reserved name" + (': write "note" beside "type"' if name == "note" else "")
-    return suggest(name, instance.ports, called="its inputs")
+    return Suggestion(name, instance.ports, "its inputs")
 
 
 def _bind(

@@ -11,7 +11,7 @@ from nodegraph.check.literals import Given, as_declared
 from nodegraph.check.scope import Expansion, Scope
 from nodegraph.graph.document import ABSENT, INPUTS, split_link
 from nodegraph.graph.interface import only_output
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.place import Place
 from nodegraph.types.ports import Scalar, Type
 
@@ -35,7 +35,7 @@ class LinkFault:
 
     code: str
     message: str
-    hint: str
+    hint: str | Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def resolve(expansion: Expansion, scope: Scope, link: str) -> Reading | LinkFaul
     if name not in inputs:
         if ("inputs", name) in scope.definition.lost:
             return Reading(Nothing.BROKEN, graph_input=name)
-        hint = suggest(name, inputs, called="inputs of the graph")
+        hint = Suggestion(name, inputs, "inputs of the graph")
         return LinkFault("unknown-graph-input", f"the graph has no input {name!r}", hint)
     port = scope.definition.ports[name]
     if port is None:
@@ -83,7 +83,7 @@ def _output_fault(expansion: Expansion, scope: Scope, node: str, name: str | Non
     if node not in nodes:
         if ("nodes", node) in scope.definition.lost:
             return None
-        hint = suggest(node, nodes, called="nodes")
+        hint = Suggestion(node, nodes, "nodes")
         return LinkFault("unknown-node", f"the graph has no node {node!r}", hint)
     outputs = _outputs(expansion, scope.prefix + node)
     if outputs is None:
@@ -96,7 +96,7 @@ def _output_fault(expansion: Expansion, scope: Scope, node: str, name: str | Non
         hint = f"name one: {_listed(node, outputs)}"
         return LinkFault("ambiguous-output", f"node {node!r} has several outputs", hint)
     if name is not None and name not in outputs:
-        hint = suggest(name, outputs, called="its outputs")
+        hint = Suggestion(name, outputs, "its outputs")
         return LinkFault("unknown-output", f"node {node!r} has no output {name!r}", hint)
     return None
 

@@ -10,7 +10,7 @@ from nodegraph.check.definition import Definition, define
 from nodegraph.check.literals import Given, read_text, settle
 from nodegraph.check.overrides import Overrides
 from nodegraph.graph.document import NodeEntry
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.paths import absolute_path, name_beside, real_path
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.graph.shape import read_graph
@@ -96,7 +96,7 @@ def begin(definition: Definition, overrides: Overrides) -> Expansion:
     for name, literal in overrides.inputs.items():
         if name not in definition.document.inputs:
             if ("inputs", name) not in definition.lost:
-                hint = suggest(name, definition.document.inputs, called="inputs of the graph")
+                hint = Suggestion(name, definition.document.inputs, "inputs of the graph")
                 message = f"the graph has no input {name!r}"
                 findings.append(Finding(literal.place.of_key, "unknown-graph-input", message, hint))
             continue
@@ -215,8 +215,8 @@ def _node_type(type_id: str, place: Place, findings: list[Finding]) -> NodeType 
         hint = 'such as "load.coco"; a graph file is named by a path that begins with ./ or ../'
         findings.append(Finding(place, "bad-name", message, hint))
         return None
-    hint = suggest(type_id, node_types(), called="known types")
-    hint = f"{hint} if it is in another pack, name it with --nodes FILE_OR_MODULE".strip()
+    elsewhere = "if it is in another pack, name it with --nodes FILE_OR_MODULE"
+    hint = Suggestion(type_id, node_types(), "known types", elsewhere)
     findings.append(Finding(place, "unknown-node-type", f"unknown node type {type_id!r}", hint))
     return None
 

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.positions import Span, find_spans, parent
 from nodegraph.graph.problem import Problem
+
+_SUGGESTED = 200
+"""So many problems of a text get the nearest valid name: with more, it is not a slip of the pen."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -67,7 +71,7 @@ class Finding:
     place: Place
     code: str
     message: str
-    hint: str = ""
+    hint: str | Suggestion = ""
 
 
 def escape(name: str) -> str:
@@ -82,9 +86,7 @@ def locate(findings: Iterable[Finding]) -> list[Problem]:
         by_source.setdefault(finding.place.source, []).append(finding)
     problems: list[Problem] = []
     for source in sorted(by_source, key=lambda source: source.rank):
-        problems += sorted(
-            _problems(source, by_source[source]), key=lambda found: (found.line, found.column, found.pointer)
-        )
+        problems += _problems(source, list(dict.fromkeys(by_source[source])))
     return list(dict.fromkeys(problems))
 
 
@@ -93,16 +95,29 @@ def _problems(source: SourceText, findings: Sequence[Finding]) -> list[Problem]:
     wanted = {finding.place.pointer for finding in findings if finding.place.offset is None}
     spans = find_spans(text, wanted) if text and wanted else {}
     newlines = [match.start() for match in re.finditer("\n", text)]
-    problems: list[Problem] = []
-    for finding in findings:
-        line = column = 0
-        if source.text is not None:
-            offset = _offset(finding.place, spans)
-            before = bisect_right(newlines, offset - 1)
-            line, column = before + 1, offset - (newlines[before - 1] if before else -1)
-        pointer, message, hint = map(_printable, (finding.place.pointer, finding.message, finding.hint))
-        problems.append(Problem(_printable(source.name), pointer, line, column, finding.code, message, hint))
-    return problems
+
+    def position(place: Place) -> tuple[int, int]:
+        if source.text is None:
+            return 0, 0
+        offset = _offset(place, spans)
+        before = bisect_right(newlines, offset - 1)
+        return before + 1, offset - (newlines[before - 1] if before else -1)
+
+    placed = [(*position(finding.place), finding) for finding in findings]
+    placed.sort(key=lambda entry: (entry[0], entry[1], entry[2].place.pointer))
+    name = _printable(source.name)
+    return [
+        _problem(name, line, column, finding, is_suggested=index < _SUGGESTED)
+        for index, (line, column, finding) in enumerate(placed)
+    ]
+
+
+def _problem(name: str, line: int, column: int, finding: Finding, *, is_suggested: bool) -> Problem:
+    hint = finding.hint
+    if isinstance(hint, Suggestion):
+        hint = str(hint) if is_suggested else hint.after
+    pointer, message, hint = map(_printable, (finding.place.pointer, finding.message, hint))
+    return Problem(name, pointer, line, column, finding.code, message, hint)
 
 
 def _printable(text: str) -> str:

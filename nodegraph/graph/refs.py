@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodegraph.graph.document import INPUTS
 from nodegraph.graph.interface import only_output
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.problem import GraphError, Problem
 
 
@@ -67,7 +67,7 @@ class NodeRef:
         """
         if name in self._outputs:
             return OutputRef(self._graph, f"{self._link}.{name}")
-        hint = suggest(name, self._outputs, called="its outputs")
+        hint = str(Suggestion(name, self._outputs, "its outputs"))
         message = f"node {self._link!r} has no output {name!r}"
         raise UnknownOutputError([Problem("", f"/nodes/{self._link}", 0, 0, "unknown-output", message, hint)])
 

@@ -16,7 +16,7 @@ from nodegraph.graph.document import (
     NodeEntry,
     OverlayDocument,
 )
-from nodegraph.graph.nearest import suggest
+from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.graph.text import parse_json, read_json
 
@@ -165,7 +165,7 @@ def _finding(dent: _Dent, source: SourceText, data: Mapping[str, Any], cls: type
     *above, name = dent.location
     if dent.kind == "extra_forbidden":
         valid = _keys_at(tuple(above), cls)
-        hint = suggest(str(name), valid, called="keys here")
+        hint = Suggestion(str(name), valid, "keys here")
         message = f"unknown key {str(name)!r}{_inside(above)}"
         return Finding(place.key(*dent.location), "unknown-key", message, hint)
     if dent.kind == "missing":

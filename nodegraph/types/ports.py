@@ -227,7 +227,7 @@ def is_json(type_: Type) -> bool:
 
 def is_optional(type_: Type) -> bool:
     """Whether `None` is among the values of the type."""
-    return isinstance(type_, Nothing) or (
+    return type_ in (Nothing(), Scalar("json")) or (
         isinstance(type_, OneOf) and any(is_optional(member) for member in type_.members)
     )
 

@@ -12,6 +12,8 @@ import pytest
 
 from nodegraph.check import CheckedGraph, check, find_problems
 from nodegraph.graph.problem import Problem
+from nodegraph.node import registry
+from nodegraph.types import values
 
 _NAME = "nodegraph_check_example_nodes"
 
@@ -34,7 +36,11 @@ def nodes() -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: Any) -> Path:
-    """The working directory: the files of a test lie in it."""
+    """The working directory: the files of a test lie in it. Only the types of these tests are known."""
+    own = ("check.", "artifact", "model_ref")
+    for module in (registry, values):
+        kept = {name: type_ for name, type_ in vars(module)["_by_id"].items() if name.startswith(own)}
+        monkeypatch.setattr(module, "_by_id", kept)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
