@@ -1,5 +1,7 @@
 """A typed node-graph engine: what changed is computed, item by item, inside the memory there is."""
 
+from typing import TYPE_CHECKING, Any
+
 from nodegraph.node.context import Context, Drop
 from nodegraph.node.declare import node
 from nodegraph.node.signature import Param, ReadsFile
@@ -8,6 +10,9 @@ from nodegraph.types.builtin import Artifact, ModelRef
 from nodegraph.types.stream import Batch, Collected, Item, Stream
 from nodegraph.types.values import DeclarationError, value
 
+if TYPE_CHECKING:
+    from nodegraph.graph.builder import Graph
+
 __all__ = [
     "Artifact",
     "Batch",
@@ -15,6 +20,7 @@ __all__ = [
     "Context",
     "DeclarationError",
     "Drop",
+    "Graph",
     "Item",
     "ModelRef",
     "Pair",
@@ -24,3 +30,12 @@ __all__ = [
     "node",
     "value",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `Graph` on first use: declaring nodes needs none of it."""
+    if name == "Graph":
+        from nodegraph.graph.builder import Graph
+
+        return Graph
+    raise AttributeError(f"module 'nodegraph' has no attribute {name!r}")

@@ -9,7 +9,7 @@ loaded reach a node the same way, by `decode`, as fresh containers around read-o
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -90,7 +90,7 @@ def decode(wire: Wire) -> Any:
     Raises:
         UnknownValueType: if a value type in it is not registered at that version.
     """
-    return msgpack.unpackb(wire.header, ext_hook=_ext_hook(wire.buffers), strict_map_key=False, raw=False)
+    return _Decoder(wire.buffers).unpack(wire.header)
 
 
 def buffer_sizes(header: bytes) -> list[int]:
@@ -167,20 +167,26 @@ def _array(array: np.ndarray[Any, Any], buffers: list[Buffer], where: str) -> An
     return msgpack.ExtType(_ARRAY, _pack([dtype.str, list(array.shape)]))
 
 
-def _ext_hook(buffers: Sequence[Buffer]) -> Callable[[int, bytes], Any]:
-    remaining = iter(buffers)
+class _Decoder:
+    """Rebuilds what msgpack does not know. A class, since a nested function that names itself is a reference
+    cycle, which would hold the buffers until the garbage collector comes by.
+    """
 
-    def hook(code: int, data: bytes) -> Any:
+    __slots__ = ("_remaining",)
+
+    def __init__(self, buffers: Sequence[Buffer]) -> None:
+        self._remaining = iter(buffers)
+
+    def unpack(self, data: bytes) -> Any:
+        """Decode one msgpack record."""
+        return msgpack.unpackb(data, ext_hook=self._extension, strict_map_key=False, raw=False)
+
+    def _extension(self, code: int, data: bytes) -> Any:
         if code == _ARRAY:
-            import numpy as np
-
-            dtype, shape = _unpack(data)
-            array = np.frombuffer(next(remaining), dtype=_dtype(dtype)).reshape(shape)
-            array.flags.writeable = False
-            return array
+            return self._array(*_unpack(data))
         if code == _BYTES:
-            return bytes(next(remaining))
-        fields = msgpack.unpackb(data, ext_hook=hook, strict_map_key=False)
+            return bytes(next(self._remaining))
+        fields = self.unpack(data)
         if code == _TUPLE:
             return tuple(fields)
         type_id, version, values = fields
@@ -189,7 +195,12 @@ def _ext_hook(buffers: Sequence[Buffer]) -> Callable[[int, bytes], Any]:
             raise UnknownValueType(f"value type {type_id!r} version {version} is not registered")
         return declared.cls(**dict(zip(declared.fields, values, strict=True)))
 
-    return hook
+    def _array(self, dtype: str, shape: Sequence[int]) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        array = np.frombuffer(next(self._remaining), dtype=_dtype(dtype)).reshape(shape)
+        array.flags.writeable = False
+        return array
 
 
 @lru_cache
