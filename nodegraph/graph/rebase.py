@@ -84,6 +84,10 @@ def _has_path(type_: Type | None) -> bool:
 def _rewritten(value: Any, type_: Type | None, rewrite: Rewrite) -> Any:
     """Rewrite the paths in a literal of an input; a `str | Path` is read as a str, so it stays."""
     match type_:
+        case OneOf(members) if isinstance(value, list | dict):
+            kind = ListOf if isinstance(value, list) else DictOf
+            container = next((member for member in members if isinstance(member, kind)), None)
+            return _rewritten(cast("list[Any] | dict[str, Any]", value), container, rewrite)
         case ListOf(element) if isinstance(value, list):
             return [_rewritten(entry, element, rewrite) for entry in cast("list[Any]", value)]
         case DictOf(element) if isinstance(value, dict):
