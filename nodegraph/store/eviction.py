@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nodegraph.store.contents import Content, ContentFolder, Kind
@@ -17,6 +17,7 @@ from nodegraph.store.journal import Journal
 from nodegraph.store.layout import Layout
 from nodegraph.store.pending import forget_contents, forget_small
 from nodegraph.store.presence import is_alive
+from nodegraph.store.rows import short_id
 
 # The casts and conditions leave out what flipped bytes made of an entry.
 _LEAST_RECENTLY_USED = """
@@ -125,6 +126,24 @@ def evict(index: Index, nbytes: int | None, *, before: int) -> Evicted:
     for content in contents:
         _remove(index.layout, content)
     return Evicted(len(chosen), sum(size for _, _, size, _ in chosen))
+
+
+def let_go(index: Index, digests: Sequence[bytes]) -> None:
+    """Evict the bytes of these values."""
+    small_ids = {short_id(digest): digest for digest in digests}
+
+    def forget(connection: sqlite3.Connection) -> list[Content]:
+        found: list[Content] = []
+        for id, digest in small_ids.items():
+            row = connection.execute("SELECT size, inode FROM contents WHERE id=?", (id,)).fetchone()
+            if row is not None:
+                found.append(Content(digest, Kind.BLOB, row[0], inode=row[1]))
+        forget_small(connection, digests)
+        forget_contents(connection, found)
+        return found
+
+    for content in index.write(forget):
+        _remove(index.layout, content)
 
 
 def _remove(layout: Layout, content: Content) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from blake3 import blake3
 from nodegraph.store.claims import Claim, Claims
 from nodegraph.store.contents import Kind
 from nodegraph.store.errors import StoreError, store_error
-from nodegraph.store.eviction import Evicted, SizeLimit, stored_bytes
+from nodegraph.store.eviction import Evicted, SizeLimit, let_go, stored_bytes
 from nodegraph.store.index import Index
 from nodegraph.store.journal import Journal
 from nodegraph.store.layout import Layout, free_bytes
@@ -307,6 +307,11 @@ class Store:
 
         self._journal.flush()
         return collect(self._index, max_size=max_size, older_than=older_than)
+
+    def evict(self, digests: Sequence[Digest]) -> None:
+        """Let go of the bytes of values that need not be kept; the rows that name them stay."""
+        self._journal.flush()
+        let_go(self._index, digests)
 
     def clear(self) -> None:
         """Remove everything.
