@@ -124,7 +124,8 @@ class _Session:
         outputs = self._outputs()
         self._remember(finished)
         if self._machine.spooled:
-            self._store.evict(bytes(self._machine.spooled))
+            spooled = bytes(self._machine.spooled)
+            self._store.evict([Digest(spooled[at : at + 32]) for at in range(0, len(spooled), 32)])
         self._store.flush()
         return self._close(finished, outputs)
 
