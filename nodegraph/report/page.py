@@ -20,7 +20,7 @@ from nodegraph.show.svg import graph_svg
 
 _SHOWN_ERRORS = 200
 _NUMBERS = 2
-"""The first columns of the node table are words, all after them are numbers."""
+"""The first columns of the node table are words, those after them numbers, the last one words."""
 
 _STYLE = (
     ".ngr{--text:#1b2430;--dim:#5d6b7e;--line:#d5dce6;--head:#f1f4f9;--good:#15803d;--bad:#c02626;--warn:#a35a00;"
@@ -90,7 +90,7 @@ def _nodes(run: Run) -> str:
         [*map(_text, node_row(name, node)), f'<span class="dim">{_text(why_ran(node))}</span>']
         for name, node in run.nodes.items()
     )
-    return "<h2>Nodes</h2>" + _table((*COLUMNS, "why calls ran"), rows, numbers=range(_NUMBERS, len(COLUMNS)))
+    return "<h2>Nodes</h2>" + _table(COLUMNS, rows, numbers=range(_NUMBERS, len(COLUMNS) - 1))
 
 
 def _failures(errors: Sequence[CallError]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from nodegraph.run.result import NodeReport, Run, RunOutput
 from nodegraph.show.wording import counted, seconds_text
 
-COLUMNS = ("node", "type", "calls", "ran", "cached", "failed", "skipped", "dropped", "time")
+COLUMNS = ("node", "type", "calls", "ran", "cached", "failed", "skipped", "dropped", "time", "why calls ran")
 
 _REASONS = 3
 
@@ -28,7 +28,7 @@ def headline(run: Run) -> str:
 
 
 def node_row(name: str, node: NodeReport) -> tuple[str, ...]:
-    """The cells of a node under `COLUMNS`; a zero is left blank."""
+    """The cells of a node under `COLUMNS` but the last; a zero is left blank."""
     counts = (node.items, node.executed, node.cached, node.failed, node.skipped, node.dropped)
     return (name, node.type, *(f"{count:,}" if count else "" for count in counts), seconds_text(node.seconds))
 

@@ -28,10 +28,8 @@ def failures_text(run: Run, *, indent: str = "  ") -> str:
 
 def _sections(run: Run) -> Iterator[str]:
     yield f"{printable(run.graph)}, run {run.run}: {headline(run)}"
-    rows = [COLUMNS, *(node_row(name, node) for name, node in run.nodes.items())]
-    yield table(rows)
-    reasons = [(name, why_ran(node)) for name, node in run.nodes.items() if node.reasons]
-    yield _titled("why calls ran", reasons)
+    rows = [(*node_row(name, node), why_ran(node)) for name, node in run.nodes.items()]
+    yield table([COLUMNS, *rows])
     dropped = [(name, why_dropped(node)) for name, node in run.nodes.items() if node.drop_reasons]
     yield _titled("dropped", dropped)
     yield f"failed\n{failures_text(run)}" if run.errors else ""

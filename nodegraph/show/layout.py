@@ -16,6 +16,8 @@ from typing import TypeAlias
 Point: TypeAlias = tuple[float, float]
 
 _ORDER_SWEEPS = 16
+_SWAP_ROUNDS = 8
+_COMPARED_WIRES = 10_000
 _PLACE_SWEEPS = 24
 _ROW_GAP = 22.0
 _WAYPOINT = 8.0
@@ -170,10 +172,40 @@ def _order(columns: Sequence[list[_Slot]]) -> None:
     for column, ordered in zip(columns, best, strict=True):
         column[:] = ordered
         _number(column)
+    for _ in range(_SWAP_ROUNDS):
+        if sum(map(_swap_neighbours, columns)) == 0:
+            break
 
 
-def _number(column: Sequence[_Slot]) -> None:
-    for position, slot in enumerate(column):
+def _swap_neighbours(column: list[_Slot]) -> bool:
+    """Swap neighbours wherever their wires then cross less; tell whether any were."""
+    swapped = False
+    for index in range(len(column) - 1):
+        upper, lower = column[index], column[index + 1]
+        if _crossings_of(upper, lower) > _crossings_of(lower, upper):
+            column[index], column[index + 1] = lower, upper
+            _number((lower, upper), start=index)
+            swapped = True
+    return swapped
+
+
+def _crossings_of(upper: _Slot, lower: _Slot) -> int:
+    """How often the wires of two slots cross each other if one stands right above the other."""
+    crossings = 0
+    for above, below in ((upper.before, lower.before), (upper.after, lower.after)):
+        if len(above) * len(below) > _COMPARED_WIRES:
+            continue
+        ends = [_place_of(*_end(segment, lower)) for segment in below]
+        crossings += sum(_place_of(*_end(segment, upper)) > end for segment in above for end in ends)
+    return crossings
+
+
+def _place_of(slot: _Slot, offset: float) -> tuple[float, float]:
+    return slot.position, offset
+
+
+def _number(column: Sequence[_Slot], *, start: int = 0) -> None:
+    for position, slot in enumerate(column, start):
         slot.position = position
 
 

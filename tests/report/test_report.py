@@ -77,12 +77,9 @@ def test_text_report_is_this():
         == """\
 demo, run 4: failed in 12 s: 1,150 calls ran, 1,220 cached, 20 failed
 
-node    type        calls    ran  cached  failed  skipped  dropped      time
+node    type        calls    ran  cached  failed  skipped  dropped      time  why calls ran
 photos  load.coco   1,200          1,200                              0.00 s
-clip    video.move  1,200  1,150      20      20       10        5  1:11 min
-
-why calls ran
-  clip  new (1,149), failed last time
+clip    video.move  1,200  1,150      20      20       10        5  1:11 min  new (1,149), failed last time
 
 dropped
   clip  too small (5)
@@ -165,7 +162,7 @@ def test_long_lists_of_failures_are_cut_and_counted():
 def test_many_reasons_are_summed_up():
     node = NodeReport("a.b", 10, 10, 0, 0, 0, 0, 1.0, {f"reason {index}": index + 1 for index in range(4)})
     text = text_report(make_run(nodes={"a": node}))
-    assert "a  reason 3 (4), reason 2 (3), reason 1 (2), other reasons (1)" in text
+    assert "1.00 s  reason 3 (4), reason 2 (3), reason 1 (2), other reasons (1)" in text
 
 
 def test_fragment_for_a_notebook_styles_only_itself():
