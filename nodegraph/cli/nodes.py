@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,8 @@ from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from nodegraph.node.signature import InputPort, NodeType
+
+_TYPE_COLUMN = 32
 
 
 def nodes(
@@ -77,11 +80,22 @@ def _details(declared: NodeType, types: Mapping[str, NodeType]) -> Iterator[str]
     yield ""
     yield from (f"  {line}".rstrip() for line in (declared.doc or "No documentation.").splitlines())
     if declared.signature.inputs:
-        yield from ("", "inputs", table(list(map(_input_row, declared.signature.inputs)), indent="  "))
+        yield from ("", "inputs", *_inputs(declared.signature.inputs))
     rows = [(port["name"], port["type"]) for port in described["outputs"]]
     yield from ("", "outputs", table(rows, indent="  "))
     yield from ("", "flags", f"  {', '.join(_flags(declared))}")
     yield from ("", "example", *_example(described["example"]))
+
+
+def _inputs(ports: Sequence[InputPort]) -> Iterator[str]:
+    """A line an input; a type too long for its column follows below."""
+    from nodegraph.show.wording import table
+
+    rows = table([_input_row(port) for port in ports], indent="  ").splitlines()
+    for port, row in zip(ports, rows, strict=True):
+        yield row
+        if len(type_text := str(port.type)) > _TYPE_COLUMN:
+            yield textwrap.fill(type_text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 def _input_row(port: InputPort) -> tuple[str, ...]:
@@ -91,7 +105,14 @@ def _input_row(port: InputPort) -> tuple[str, ...]:
     if not port.required and port.takes_literal:
         given = f"= {json_text.dumps(default_json(port), ensure_ascii=False)}"
     bounds = " ".join(text for text in (bounds_text(port), port.param.unit) if text)
-    return (port.name, port_text(port.type, port.arity), given, bounds, port.param.help)
+    type_text = port_text(port.type, port.arity)
+    return (
+        port.name,
+        type_text if len(type_text) <= _TYPE_COLUMN else "one of",
+        given,
+        bounds,
+        port.param.help,
+    )
 
 
 def _flags(declared: NodeType) -> Iterator[str]:
