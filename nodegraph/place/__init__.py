@@ -1,0 +1,1 @@
+"""Placement: which devices calls may use, and how much of them."""
