@@ -156,6 +156,7 @@ class Growth:
         del expansion.includes[includes:]
         for real in set(expansion.definitions) - files:
             del expansion.definitions[real]
+        expansion.included.clear()
 
     def _type_id(self, type_: str | type[Any], place: Place) -> str:
         if isinstance(type_, str):

@@ -15,6 +15,8 @@ from nodegraph.graph.document import INPUTS
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.node.signature import NodeType
 
+_SHOWN = 25
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -111,5 +113,8 @@ def _cycle(leaves: Mapping[str, Instance], inputs: Mapping[str, Inputs], circle:
     place = leaves[first].place.child("links", name)
     if len(circle) == 1:
         return Finding(place, "cycle", f"node {first!r} reads its own output", "link another node")
-    path = " → ".join((*circle, first))
+    names = (*circle, first)
+    if len(names) > _SHOWN:
+        names = (*names[: _SHOWN - 5], f"({len(names) - _SHOWN} more)", *names[-5:])
+    path = " → ".join(names)
     return Finding(place, "cycle", f"nodes read each other in a circle: {path}", "remove one of these links")

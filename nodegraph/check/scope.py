@@ -18,7 +18,7 @@ from nodegraph.node.registry import find, node_types
 from nodegraph.node.signature import InputPort, NodeType
 from nodegraph.types.values import TYPE_ID
 
-MAX_NODES = 200_000
+MAX_NODES = 100_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,14 +57,14 @@ class Scope:
         prefix: what its node ids begin with: "" or `sub/`.
         instance: the node that stands for it in the outer graph; None for the outermost.
         given: literals for its inputs.
-        files: the files it stands in, outermost first, as (real path, name).
+        files: the definitions it stands in, outermost first, its own last.
     """
 
     prefix: str
     definition: Definition
     instance: Instance | None
     given: Mapping[str, Given]
-    files: tuple[tuple[str, str], ...]
+    files: tuple[Definition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class Expansion:
         leaves: the nodes that have a node type, by id, in file order.
         scopes: the subgraphs by the id of their node.
         lost: ids of nodes that could not be expanded; what is wrong with them is among the findings.
+        definitions: every graph file that was read, by its real path.
+        included: the same, by the folder it is named in and the name.
         includes: for each use of a graph file, the place of the node's type and the text of the file.
     """
 
@@ -87,6 +89,7 @@ class Expansion:
     lost: set[str] = field(default_factory=set[str])
     includes: list[tuple[Place, SourceText]] = field(default_factory=list[tuple[Place, SourceText]])
     definitions: dict[str, Definition] = field(default_factory=dict[str, Definition])
+    included: dict[tuple[Path, str], Definition] = field(default_factory=dict[tuple[Path, str], Definition])
 
 
 def begin(definition: Definition, overrides: Overrides) -> Expansion:
@@ -106,16 +109,17 @@ def begin(definition: Definition, overrides: Overrides) -> Expansion:
             given[name] = read
             settle(read, port, "the graph", findings)
     path = definition.source.path
-    files = ((real_path(path), definition.source.name),) if path is not None else ()
-    root = Scope("", definition, None, given, files)
-    return Expansion(root, overrides, findings)
+    root = Scope("", definition, None, given, (definition,))
+    definitions = {} if path is None else {real_path(path): definition}
+    return Expansion(root, overrides, findings, definitions=definitions)
 
 
 def expand(expansion: Expansion, *node_ids: str) -> list[Instance]:
     """Expand nodes of the outermost graph and all that they contain, in file order.
 
     Returns:
-        every new instance: leaves, and before its nodes the one that stands for a subgraph.
+        every new instance: leaves, and before its nodes the one that stands for a subgraph; none if
+        there are too many.
     """
     made: list[Instance] = []
     scope = expansion.root
@@ -140,13 +144,12 @@ def expand(expansion: Expansion, *node_ids: str) -> list[Instance]:
         if len(expansion.leaves) + len(expansion.scopes) > MAX_NODES:
             message = f"the subgraphs expand to more than {MAX_NODES:,} nodes"
             expansion.findings.append(Finding(instance.place.child("type"), "too-many-nodes", message))
-            break
+            return []
     return made
 
 
 def _enter(instance: Instance, definition: Definition) -> Scope:
-    path = definition.source.path or Path()
-    files = (*instance.scope.files, (real_path(path), definition.source.name))
+    files = (*instance.scope.files, definition)
     return Scope(f"{instance.id}/", definition, instance, instance.params, files)
 
 
@@ -222,20 +225,27 @@ def _node_type(type_id: str, place: Place, findings: list[Finding]) -> NodeType 
 
 
 def _include(expansion: Expansion, scope: Scope, entry: NodeEntry, place: Place) -> Definition | None:
-    path = absolute_path(place.source.folder, entry.type)
-    real = real_path(path)
-    if any(real == outer for outer, _ in scope.files):
-        name = next(name for outer, name in scope.files if outer == real)
-        loop = [inner for _, inner in scope.files]
-        circle = " → ".join([*loop[loop.index(name) :], name])
-        message = f"a graph file includes itself: {circle}"
+    written = place.source.folder, entry.type
+    definition = expansion.included.get(written)
+    if definition is None:
+        definition = expansion.included[written] = _read(expansion, entry.type, place.source)
+    if definition in scope.files:
+        loop = [outer.source.name for outer in scope.files[scope.files.index(definition) :]]
+        message = f"a graph file includes itself: {' → '.join([*loop, loop[0]])}"
         expansion.findings.append(Finding(place, "inclusion-cycle", message, "leave out one of these nodes"))
         return None
-    definition = expansion.definitions.get(real)
-    if definition is None:
-        name = name_beside(place.source.name, entry.type)
-        definition = define(read_graph(path, name, rank=len(expansion.definitions) + 1), path)
-        expansion.definitions[real] = definition
-        expansion.findings.extend(definition.findings)
     expansion.includes.append((place, definition.source))
     return definition if definition.is_readable else None
+
+
+def _read(expansion: Expansion, written: str, source: SourceText) -> Definition:
+    """The definition in a file that is written as a path in a text; each file is read once."""
+    path = absolute_path(source.folder, written)
+    real = real_path(path)
+    definition = expansion.definitions.get(real)
+    if definition is None:
+        rank = len(expansion.definitions) + 1
+        definition = define(read_graph(path, name_beside(source.name, written), rank=rank), path)
+        expansion.definitions[real] = definition
+        expansion.findings.extend(definition.findings)
+    return definition

@@ -48,7 +48,7 @@ CODES: dict[str, str] = {
     # subgraphs
     "broken-subgraph": "The graph file used as a node cannot be used: it has errors of its own.",
     "inclusion-cycle": "A graph file includes itself.",
-    "too-many-nodes": "Subgraphs expand to more than 200,000 nodes.",
+    "too-many-nodes": "Subgraphs expand to more than 100,000 nodes.",
     # command line, overlays and Python
     "bad-setting": "A setting is not of the form node.param=value or name=value.",
     "linked-input": "A param is set for an input that is linked.",

@@ -50,11 +50,16 @@ class _Open:
     seen: set[str] = field(default_factory=set[str])
 
 
-def members(text: str) -> Iterator[Member]:
-    """Yield every value of a JSON text in order, the whole text first. Stops where it is not JSON."""
+def members(text: str, needed: Collection[str] | None = None) -> Iterator[Member]:
+    """Yield the values of a JSON text in order, the whole text first. Stops where it is not JSON.
+
+    Args:
+        needed: pointers to objects and lists; what stands in any other is passed over.
+    """
     stack: list[_Open] = []
-    for match in _TOKEN.finditer(text):
-        token, at = match[1], match.start(1)
+    end = 0
+    while match := _TOKEN.search(text, end):
+        token, at, end = match[1], match.start(1), match.end(1)
         if token in ",:":
             continue
         if token in "}]":
@@ -74,23 +79,32 @@ def members(text: str) -> Iterator[Member]:
         if top is not None:
             top.key, top.repeated = None, False
             top.index += 1
-        if token in "{[":
+        if token in "{[" and needed is not None and member.pointer not in needed:
+            end = _end_of_value(text, at)
+        elif token in "{[":
             stack.append(_Open(member.pointer, token == "{"))
 
 
 def find_spans(text: str, wanted: Collection[str]) -> dict[str, Span]:
     """The spans of the wanted pointers and of all that they stand in, as far as the text has them."""
-    needed: set[str] = set()
+    above: set[str] = set()
     for pointer in wanted:
-        while pointer not in needed:
-            needed.add(pointer)
-            pointer = parent(pointer)
-    return {member.pointer: member.span for member in members(text) if member.pointer in needed}
+        while (pointer := parent(pointer)) not in above:
+            above.add(pointer)
+    found = above.union(wanted)
+    return {member.pointer: member.span for member in members(text, above) if member.pointer in found}
 
 
 def parent(pointer: str) -> str:
     """The pointer to what a value stands in; that of the whole text is its own."""
     return pointer.rpartition("/")[0]
+
+
+def _end_of_value(text: str, at: int) -> int:
+    try:
+        return json.JSONDecoder().raw_decode(text, at)[1]
+    except (ValueError, RecursionError):
+        return len(text)
 
 
 def _member(top: _Open | None, token: str, at: int, depth: int) -> Member:
