@@ -10,7 +10,7 @@ from nodegraph.check.inputs import Inputs, resolve_inputs
 from nodegraph.check.links import LinkFault, resolve
 from nodegraph.check.order import cycles, topological_order
 from nodegraph.check.scope import Expansion, Instance, Scope, expand
-from nodegraph.check.typing import Typed, check_link_types, type_node
+from nodegraph.check.typed import Typed, check_link_types, type_node
 from nodegraph.graph.document import INPUTS
 from nodegraph.graph.place import Finding, Place, SourceText
 from nodegraph.node.signature import NodeType

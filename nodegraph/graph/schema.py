@@ -95,14 +95,20 @@ def _node(types: Mapping[str, NodeType]) -> dict[str, Any]:
                 "properties": {"x": {"type": "number"}, "y": {"type": "number"}},
             },
         },
-        "allOf": [
-            {
-                "if": {"properties": {"type": {"enum": [type_.id, *type_.aliases]}}, "required": ["type"]},
-                "then": {"$ref": f"#/$defs/{_name(type_)}"},
-            }
-            for type_ in types.values()
-        ],
+        **_all_of([_by_type(type_) for type_ in types.values()]),
     }
+
+
+def _by_type(type_: NodeType) -> dict[str, Any]:
+    return {
+        "if": {"properties": {"type": {"enum": [type_.id, *type_.aliases]}}, "required": ["type"]},
+        "then": {"$ref": f"#/$defs/{_name(type_)}"},
+    }
+
+
+def _all_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    """The keyword `allOf`, which may not be empty."""
+    return {"allOf": schemas} if schemas else {}
 
 
 def _node_type(type_: NodeType, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def _node_type(type_: NodeType, definitions: dict[str, Any]) -> dict[str, Any]:
             "links": {"properties": links, "additionalProperties": False},
             "params": {"properties": params, "additionalProperties": False},
         },
-        "allOf": [_required(port) for port in ports if port.required],
+        **_all_of([_required(port) for port in ports if port.required]),
     }
 
 

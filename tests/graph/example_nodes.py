@@ -54,6 +54,11 @@ def load_photos(
     yield Item("a", Labelled(Picture("a"), Boxes(0)))
 
 
+@node("graph.blank", version=1)
+def blank(size: int = 8) -> Picture:
+    return Picture(str(size))
+
+
 @node("graph.labels", version=1, pure=False)
 def labels(root: Path) -> Stream[Boxes]:
     yield Item("a", Boxes(1))

@@ -74,6 +74,10 @@ def test_a_bad_graph_is_not_valid(validator: Any, data: Any) -> None:
     assert not validator.is_valid(data)
 
 
+def test_the_schema_over_no_types_is_valid_too() -> None:
+    jsonschema.Draft202012Validator.check_schema(graph_schema({}))
+
+
 def test_a_graph_file_as_a_node_is_valid_with_any_inputs(validator: Any) -> None:
     entry = {"type": "../sub.json", "links": {"x": "inputs.y"}, "params": {"z": [1]}}
     assert validator.is_valid({"nodegraph": 1, "nodes": {"n": entry}})
