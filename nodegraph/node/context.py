@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Drop(Exception):  # noqa: N818 -- no failure, so no error
+class Drop(Exception):
     """Leaves an item out: raise it, or in a batch return it in the item's place. It is no failure."""
 
     def __init__(self, reason: str) -> None:

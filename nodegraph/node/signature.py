@@ -69,7 +69,7 @@ class ReadsFile:
     """Marks a `Path` input of a pure node: the file's content, not its name, enters the memo key."""
 
 
-class BadLiteral(ValueError):  # noqa: N818 -- named for what is wrong
+class BadLiteral(ValueError):
     """A literal that an input does not accept; `args[0]` says what was expected."""
 
 

@@ -43,7 +43,7 @@ Batch: TypeAlias = Annotated[list[T], BATCH]
 """A list of values, one per item; the engine picks how many share a call."""
 
 
-class BadItemKey(ValueError):  # noqa: N818 -- named for what is wrong
+class BadItemKey(ValueError):
     """An item key that is not a relative POSIX name, or that occurs twice in one stream."""
 
 

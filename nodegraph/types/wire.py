@@ -36,11 +36,11 @@ _DTYPE_KINDS = "biufc"
 _VALUE_TAG = b"nodegraph/value/1\0"
 
 
-class NotStorable(TypeError):  # noqa: N818 -- named for what is wrong
+class NotStorable(TypeError):
     """A value of a type that has no wire form."""
 
 
-class UnknownValueType(LookupError):  # noqa: N818 -- named for what is wrong
+class UnknownValueType(LookupError):
     """A stored value whose type is not registered, or registered at another version."""
 
 
