@@ -46,6 +46,9 @@ def define(written: Written[GraphDocument], path: Path | None = None) -> Definit
     """Check the names and inputs of a document by themselves."""
     document = written.document or GraphDocument(folder=path.parent if path else None)
     findings = list(written.findings)
+    if document.seed is not None and not -(2**63) <= document.seed < 2**63:
+        place = Place(written.source).child("seed")
+        findings.append(Finding(place, "bad-literal", f"the seed must fit in 64 bits; found {document.seed}"))
     ports: dict[str, InputPort | None] = {}
     for name, declared in document.inputs.items():
         ports[name] = graph_input_port(name, declared)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -101,6 +101,8 @@ def settle(given: Given, port: InputPort, owner: str, findings: list[Finding]) -
         return ABSENT
     try:
         value = validate_literal(port, given.value)
+        if not _fits_64_bits(value):
+            raise BadLiteral("must fit in 64 bits")
     except BadLiteral as error:
         expected = f" {error}" if str(error).startswith("must ") else f": {error}"
         message = f"input {port.name!r} of {owner}{expected}; found {shown(given.value)}"
@@ -203,11 +205,8 @@ def _choice_hint(type_: Type, value: Any) -> str:
     return f"did you mean {near!r}?" if near else f"one of: {', '.join(map(repr, choices))}"
 
 
-def _is_finite(value: Any) -> bool:
-    if type(value) is float:
-        return isfinite(value)
-    if not isinstance(value, list | dict):
-        return True
+def _scalars(value: Any) -> Iterator[Any]:
+    """All that stands in a JSON value, lists and objects themselves left out."""
     left: list[Any] = [value]
     while left:
         entry = left.pop()
@@ -215,6 +214,13 @@ def _is_finite(value: Any) -> bool:
             left.extend(cast("list[Any]", entry))
         elif isinstance(entry, dict):
             left.extend(cast("dict[str, Any]", entry).values())
-        elif type(entry) is float and not isfinite(entry):
-            return False
-    return True
+        else:
+            yield entry
+
+
+def _is_finite(value: Any) -> bool:
+    return all(type(entry) is not float or isfinite(entry) for entry in _scalars(value))
+
+
+def _fits_64_bits(value: Any) -> bool:
+    return all(type(entry) is not int or -(2**63) <= entry < 2**63 for entry in _scalars(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,7 +77,7 @@ class Graph:
     @classmethod
     def _of(cls, document: GraphDocument) -> Graph:
         graph = cls(document.name, seed=document.seed, note=document.note)
-        graph._begin(document)
+        graph._begin(replace(document, folder=absolute_path(Path(), document.folder or "")))
         return graph
 
     def _begin(self, document: GraphDocument) -> None:
@@ -188,8 +189,11 @@ class Graph:
         text = format_document(rebase(self.document, Path(path).parent))
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(target)
+        try:
+            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def __eq__(self, other: object) -> bool:
         """Whether two graphs say the same, wherever they are kept."""

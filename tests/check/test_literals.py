@@ -57,6 +57,23 @@ graph.json:2:67 bad-literal /nodes/o/params/whole
     )
 
 
+def test_an_int_over_64_bits_is_refused_wherever_it_stands(report: Callable[..., str]) -> None:
+    found = report(
+        """\
+{"nodegraph": 1, "seed": 9223372036854775808,
+"inputs": {"a": {"type": "json", "default": [{"b": -9223372036854775809}]}}, "nodes": {}}""",
+    )
+    assert (
+        found
+        == """\
+graph.json:1:26 bad-literal /seed
+  the seed must fit in 64 bits; found 9223372036854775808
+graph.json:2:45 bad-literal /inputs/a/default
+  input 'a' of the graph must fit in 64 bits; found [{"b": -9223372036854775809}]
+"""
+    )
+
+
 def test_a_bool_is_not_an_int(report: Callable[..., str]) -> None:
     found = report(
         """\

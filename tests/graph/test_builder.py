@@ -384,3 +384,14 @@ def test_json_and_python_round_trips_are_the_identity(
     assert check(loaded).nodes == check(g).nodes
     loaded.save("again.json")
     assert Graph.load("again.json").to_dict() == data
+
+
+def test_paths_of_a_loaded_graph_do_not_follow_the_working_directory(
+    nodes: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    g, _, _ = two_nodes(nodes)
+    g.save("graphs/g.json")
+    loaded = Graph.load("graphs/g.json")
+    monkeypatch.chdir(folder / "graphs")
+    assert loaded == g
+    assert check(loaded).nodes["load_photos"].params["root"] == folder / "photos"
