@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from nodegraph.cli import cache, check, doctor, fmt, get, nodes, plan, run, schema, show, trace
 from nodegraph.cli.edge import command
+from nodegraph.cli.terminal import Terminal
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        Terminal().result(f"nodegraph {version('nodegraph')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="nodegraph",
-    help="Run typed node graphs; only what changed is computed.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def nodegraph(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run typed node graphs; only what changed is computed."""
+
+
 app.command("run")(command(run.run))
 app.command("plan")(command(plan.plan))
 app.command("check")(command(check.check))

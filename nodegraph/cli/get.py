@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as json_text
+import shutil
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -21,6 +22,10 @@ from nodegraph.cli.options import (
 )
 from nodegraph.cli.terminal import Terminal
 
+if TYPE_CHECKING:
+    from nodegraph.api import Options
+    from nodegraph.types.builtin import Artifact
+
 _SHOWN_KEYS = 1000
 
 
@@ -30,7 +35,12 @@ def get(
     item: Annotated[str | None, typer.Option("--item", metavar="KEY", help="One item of a stream.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write it: .json in full, else as PNG."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write it: .json in full, files as they are, else a PNG preview.",
+        ),
     ] = None,
     inputs: GraphInputs = None,
     sets: ParamValues = None,
@@ -52,14 +62,14 @@ def get(
     options = options_of(store=store, inputs=inputs, sets=sets, values=values)
     try:
         value = fetch(graph, name, options, item=item)
+        if output is not None:
+            _write(name, value, output, options)
+            terminal.say(f"written to {output}")
     except KeyError as error:
         raise UsageError(error.args[0]) from None
     except LookupError as error:
         terminal.error(f"error: {error}")
         return FAILED
-    if output is not None:
-        _write(name, value, output)
-        terminal.say(f"written to {output}")
     if json:
         terminal.result_json(_described(value) | ({"path": str(output.resolve())} if output else {}))
     elif output is None and isinstance(value, Collected):
@@ -82,21 +92,45 @@ def _described(value: Any) -> dict[str, Any]:
     return {"value": summary(value), "digest": digest(encode(value)).hex()}
 
 
-def _write(name: str, value: Any, file: Path) -> None:
-    """Write a value: `.json` in full; a value that has a preview as PNG."""
+def _write(name: str, value: Any, target: Path, options: Options) -> None:
+    """Write a value: `.json` in full; a folder of files as a folder; a file's bytes; else a PNG preview."""
     from nodegraph.cli.files import write_file
-    from nodegraph.show.inspect import in_full
+    from nodegraph.show.inspect import file_bytes, in_full
+    from nodegraph.types.builtin import Artifact
     from nodegraph.types.stream import Collected
     from nodegraph.types.values import preview_of
 
     if isinstance(value, Collected):
-        keys = value.keys()
+        keys = cast("Collected[Any]", value).keys()
         example = f", such as {keys[0]!r}" if keys else ""
         raise UsageError(f"{name} is a stream of {len(keys)} items; pick one with --item KEY{example}")
-    if file.suffix.lower() == ".json":
-        write_file(file, (json_text.dumps(in_full(value), ensure_ascii=False) + "\n").encode())
+    if target.suffix.lower() == ".json":
+        write_file(target, (json_text.dumps(in_full(value), ensure_ascii=False) + "\n").encode())
         return
-    png = preview_of(value)
-    if png is None:
+    if isinstance(value, Artifact):
+        _copy_files(value, target, options)
+        return
+    content = file_bytes(value) or preview_of(value)
+    if content is None:
         raise UsageError(f"{name} has no preview picture; name a .json file to write it in full")
-    write_file(file, png)
+    write_file(target, content)
+
+
+def _copy_files(artifact: Artifact, folder: Path, options: Options) -> None:
+    """Copy an artifact's files out of the store into a new folder."""
+    from nodegraph.api import open_store
+
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the folder {folder}: {error.strerror}; name a new one with -o"
+        ) from None
+    with open_store(options, read_only=True) as store:
+        for file, (content, _) in artifact.files.items():
+            source = store.file(content)
+            if source is None:
+                raise LookupError(f"{file} is no longer in the store; run the graph again")
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)

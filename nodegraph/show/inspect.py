@@ -26,6 +26,15 @@ def in_full(value: Any) -> Any:
     return _json(value, arrays=True)
 
 
+def file_bytes(value: object) -> bytes | None:
+    """The bytes of a value that stands for one file: a value type with exactly one field of bytes."""
+    declared = value_type_of(type(value))
+    if declared is None:
+        return None
+    held = [entry for name in declared.fields if isinstance(entry := getattr(value, name), bytes)]
+    return held[0] if len(held) == 1 else None
+
+
 def _json(value: object, *, arrays: bool) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

@@ -50,6 +50,12 @@ def test_every_command_has_help_and_the_common_options(run_cli, command):
         assert option in ended.stdout
 
 
+def test_version_is_printed(run_cli):
+    ended = run_cli("--version")
+    assert (ended.exit, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("nodegraph ")
+
+
 def test_reader_that_goes_away_leaves_no_traceback(demo_graph, cli_env, demo_env):
     shell = f"{sys.executable} -m nodegraph.cli nodes --json | head -c 10"
     ended = subprocess.run(

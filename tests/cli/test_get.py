@@ -95,3 +95,19 @@ def test_value_with_a_preview_is_written_as_png(run_cli, write_graph, tmp_path):
     assert (tmp_path / "dot.png").read_bytes() == b"PNG of 3"
     got = json.loads(run_cli("get", graph, "dot", "--json", "--nodes", "dots.py").stdout)
     assert got["value"] == {"type": "test.dot", "size": 3}
+
+
+def test_artifact_is_copied_to_a_new_folder_and_never_over_one(run_cli, write_graph, demo_env, tmp_path):
+    graph = write_graph(
+        {
+            "count": {"type": "demo.count", "params": {"n": 2}},
+            "write": {"type": "demo.write", "links": {"numbers": "count"}},
+        },
+        {"text": "write"},
+    )
+    assert run_cli("run", graph, env=demo_env).exit == 0
+    assert run_cli("get", graph, "write", "-o", "copy", env=demo_env).exit == 0
+    assert (tmp_path / "copy/numbers.txt").read_text() == "0\n1\n"
+    again = run_cli("get", graph, "write", "-o", "copy", env=demo_env)
+    assert again.exit == 2
+    assert "name a new one" in again.stderr

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nodegraph import value
-from nodegraph.show.inspect import in_full, summary
+from nodegraph.show.inspect import file_bytes, in_full, summary
 
 
 @value("inspect_test.grid")
@@ -47,3 +48,11 @@ def test_numbers_that_json_lacks_become_text():
 def test_json_values_stay_as_they_are():
     plain = {"a": [1, 2.5, None, True, "x"], "b": {"c": []}}
     assert summary(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("held", "content"),
+    [(Grid(np.zeros(1), "a", b"raw"), b"raw"), ("text", None), (7, None), ([b"raw"], None)],
+)
+def test_bytes_of_a_value_that_stands_for_a_file(held, content):
+    assert file_bytes(held) == content

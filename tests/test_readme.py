@@ -1,0 +1,51 @@
+"""What the README shows is true: its graph, its Python and its node work as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working directory with the graph and the node of the README, and the example photos."""
+    (tmp_path / "examples").symlink_to(Path(__file__).parent.parent / "examples")
+    (tmp_path / "pan.json").write_text(blocks("json")[0])
+    (tmp_path / "my_nodes.py").write_text(blocks("python")[1])
+    return tmp_path
+
+
+def test_graph_is_sound_and_can_be_tried_on_one_photo(run_cli, folder):
+    assert run_cli("check", "pan.json").exit == 0
+    ended = run_cli("run", "pan.json", "--items", "chelsea.jpg")
+    assert ended.exit == 0, ended.stderr
+    assert (folder / "out/pan/videos/videos/chelsea.mp4").is_file()
+
+
+def test_python_builds_the_same_graph(run_cli, folder):
+    written = folder / "pan.json"
+    run_cli("fmt", written)
+    by_hand = written.read_text()
+    lines = [line for line in blocks("python")[0].splitlines() if "g.run()" not in line]
+    exec(
+        "\n".join(lines)
+        .replace('"pan.json"', repr(str(written)))
+        .replace('"examples/', f'"{folder}/examples/'),
+        {},
+    )
+    assert written.read_text() == by_hand
+
+
+def test_node_is_known_with_its_help(run_cli, folder):
+    ended = run_cli("nodes", "image.posterize", "--nodes", "my_nodes.py")
+    assert ended.exit == 0
+    assert "Reduce a picture to a few levels per channel." in ended.stdout
+    assert "2 ≤ x ≤ 64" in ended.stdout
