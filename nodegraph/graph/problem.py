@@ -14,7 +14,8 @@ class Problem:
     Attributes:
         file: the file it is in, as the user named it; "" for a graph built in Python.
         pointer: JSON pointer to the offending value, such as `/nodes/clip/params/frames`.
-        line, column: 1-based place of that value; 0 where there is no text.
+        line, column: 1-based place of that value, or of its key where the name is what is wrong; 0 where
+            there is no text.
         code: stable, kebab-case, such as `unknown-input`.
         message: what is wrong, what was found and what was expected.
         hint: what to do, such as the nearest valid name; may be empty.
