@@ -81,7 +81,7 @@ def pack_of(node_type: NodeType) -> Pack:
     for pack in _loaded.values():
         if node_type.id in pack.types:
             return pack
-    return Pack(module.partition(".")[0], None, module, (node_type.id,))
+    return Pack(module.partition(".")[0], _version(module), module, (node_type.id,))
 
 
 def _entry_points() -> list[EntryPoint]:

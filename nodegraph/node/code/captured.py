@@ -74,9 +74,12 @@ def _text(value: object, code: list[Code], who: str, depth: int) -> str:
     if (held := _code_text(value, code, who, depth)) is not None:
         return held
     try:
-        return f"value {digest(encode(value)).hex()}"
+        content = digest(encode(value)).hex()
     except NotStorable:
         pass
+    else:
+        code.append(cast("type[Any]", type(value)))
+        return f"value {content}"
     if dataclasses.is_dataclass(value):
         code.append(cast("type[Any]", type(value)))
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -115,8 +118,7 @@ def _code_text(value: object, code: list[Code], who: str, depth: int) -> str | N
     if isinstance(value, BuiltinFunctionType):
         return f"builtin {value.__module__}.{value.__qualname__}"
     if isinstance(value, MethodType):
-        bound = (value.__func__, value.__self__)
-        return f"method {_text(bound, code, who, depth - 1)}"
+        return f"method {value.__name__} of {_text(value.__self__, code, who, depth - 1)}"
     if isinstance(value, functools.partial):
         given = cast("functools.partial[Any]", value)
         return f"partial {_text((given.func, given.args, given.keywords), code, who, depth - 1)}"

@@ -169,7 +169,7 @@ def _definitions(
         name
         for statement, names in bound.items()
         if not isinstance(statement, _DEFS)
-        for name in names.names - names.imports.keys()
+        for name in names.variables
     }
     definitions: dict[str, list[ast.stmt]] = {}
     rest: list[ast.stmt] = []
@@ -178,7 +178,7 @@ def _definitions(
             rest.append(statement)
             continue
         given = variables.intersection(_given_to_calls(statement))
-        defined = (names.names - names.imports.keys()) | set(_changed_by(statement)) | given
+        defined = names.variables | set(_changed_by(statement)) | given
         for name in defined:
             definitions.setdefault(name, []).append(statement)
         if not defined and not names.imports and not names.stars:

@@ -98,7 +98,8 @@ class Reach:
                 self._add_foreign(star)
                 found = found or name not in _BUILTIN_NAMES
             elif (there := self._outline(star)) is not None and there is not outline and _has(there, name):
-                self._meet((there, name), partial(self._follow_name, there, name, reference))
+                inner = Reference(name, reference.chain, None, reference.in_annotation)
+                self._meet((there, inner), partial(self._follow_name, there, name, inner))
                 found = True
         return found
 
@@ -174,7 +175,7 @@ class Reach:
         elif isinstance(held, (FunctionType, type)):
             self._meet(held, partial(self._follow_code, held))
         elif not reference.in_annotation:
-            self._meet((outline, name), partial(self._add_value, f"{outline.name}.{name}", held))
+            self._meet((outline, "value", name), partial(self._add_value, f"{outline.name}.{name}", held))
 
     def _follow_code(self, held: Code) -> None:
         if isinstance(held, FunctionType):
@@ -228,12 +229,9 @@ class Reach:
         if not self._is_own(cls.__module__):
             self._add_foreign(cls.__module__)
             return
-        methods = [held for held in vars(cls).values() if isinstance(held, FunctionType)]
-        outline = self._outline(cls.__module__)
-        for method in () if outline is not None else methods:
-            outline = outline or self._outline_of_code(method.__code__, cls.__module__, method.__globals__)
         outermost = cls.__qualname__.partition(".")[0]
-        if outline is None or (outermost not in outline.definitions and outline.namespace is not None):
+        outline = self._outline_of_class(cls, outermost)
+        if outline is None:
             raise DeclarationError(
                 f"{self._place} uses the class {cls.__qualname__}, whose source is not at hand; declare the "
                 "node with @node(..., version=1)"
@@ -243,8 +241,16 @@ class Reach:
         else:
             self._meet_whole(outline)
         if "<locals>" in cls.__qualname__:
-            for method in methods:
+            for method in _written_methods(cls, outline):
                 self._meet(method, partial(self._follow_function, method))
+
+    def _outline_of_class(self, cls: type, outermost: str) -> Outline | None:
+        """Where a class is written: with its methods, since a notebook's module has no source of its own."""
+        for method in _methods(cls):
+            outline = self._outline_of_code(method.__code__, cls.__module__, method.__globals__)
+            if outline is not None and outermost in outline.definitions:
+                return outline
+        return self._outline(cls.__module__)
 
     # Parts
 
@@ -316,6 +322,15 @@ class Reach:
 
 def _found_in(outline: Outline | None, code: CodeType) -> tuple[FoundFunction, ...]:
     return outline.functions.get((code.co_firstlineno, code.co_name), ()) if outline is not None else ()
+
+
+def _methods(cls: type) -> list[FunctionType]:
+    return [held for held in vars(cls).values() if isinstance(held, FunctionType)]
+
+
+def _written_methods(cls: type, outline: Outline) -> list[FunctionType]:
+    """The methods of a class that stand in its source; a dataclass has others that were generated."""
+    return [method for method in _methods(cls) if _found_in(outline, method.__code__)]
 
 
 def _is_definition(found: FoundFunction) -> bool:

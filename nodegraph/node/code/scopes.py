@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -33,12 +33,14 @@ class Bound:
 
     Attributes:
         names: all of them.
+        variables: those that something else than an import binds.
         imports: of those bound by imports, what they may be bound to.
         stars: modules whose names are imported with `*`.
         globals, nonlocals: names that are declared to belong to another scope.
     """
 
     names: frozenset[str]
+    variables: frozenset[str]
     imports: Mapping[str, frozenset[Target]]
     stars: tuple[str, ...]
     globals: frozenset[str]
@@ -110,6 +112,7 @@ def names_bound_by(nodes: Iterable[ast.AST], package: str) -> Bound:
         pending.extend(ast.iter_child_nodes(node))
     return Bound(
         frozenset(names | imports.keys()),
+        frozenset(names),
         {name: frozenset(targets) for name, targets in imports.items()},
         tuple(sorted(stars)),
         frozenset(declared[ast.Global]),
@@ -123,7 +126,7 @@ def function_scope(node: Function, parent: Scope, package: str, *, enclosing: bo
     body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
     bound = names_bound_by(body, package)
     own = (bound.names | parameters) - bound.globals - bound.nonlocals
-    inner = Bound(own, bound.imports, bound.stars, bound.globals, bound.nonlocals)
+    inner = replace(bound, names=own)
     return Scope("enclosing" if enclosing else "function", inner, parent, parameters)
 
 

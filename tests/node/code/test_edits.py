@@ -111,7 +111,8 @@ def dynamic(name: str) -> float:
 FILES = {
     "nodes.py": NODES,
     "__init__.py": "",
-    "helpers.py": "FACTOR = 2\ndef lift(x, factor=1.0):\n    return x * factor * FACTOR\ndef unused():\n    return 1\n",
+    "helpers.py": "FACTOR = 2\ndef lift(x, factor=1.0):\n    return x * factor * FACTOR\n"
+    "def unused():\n    return 1\n",
     "shapes.py": "def area(x):\n    return x * x\ndef other(x):\n    return x\n",
     "paths.py": "def go(x):\n    return -x\n",
     "late.py": "def tail(x):\n    return x + 1\n",
@@ -179,8 +180,9 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import mypack.nodes as nodes
 from nodegraph.node.code import fingerprint
-print(json.dumps({name: {part: digest.hex() for part, digest in fingerprint(getattr(nodes, name)).parts.items()}
-                  for name in ("everything", "made", "dynamic")}))
+def parts(name):
+    return {part: digest.hex() for part, digest in fingerprint(getattr(nodes, name)).parts.items()}
+print(json.dumps({name: parts(name) for name in ("everything", "made", "dynamic")}))
 """
 
 
@@ -243,7 +245,6 @@ def test_edit_of_a_closure_changes_the_captured_value(tmp_path, before, file, ol
 
 
 def test_function_that_reads_globals_by_name_counts_its_whole_module(tmp_path, before):
-    after = parts_in_new_process(
-        write_pack(tmp_path, edited("nodes.py", "return function(*", "return 1 + function(*"))
-    )
+    edit = edited("nodes.py", "return function(*", "return 1 + function(*")
+    after = parts_in_new_process(write_pack(tmp_path, edit))
     assert changed(before["dynamic"], after["dynamic"]) == {"mypack.nodes.timed"}
