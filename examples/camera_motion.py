@@ -1,11 +1,12 @@
 """Build the graph of `graphs/camera_motion.json` in Python, and run it.
 
-    python examples/camera_motion.py            # run it
-    python examples/camera_motion.py FILE.json  # save it as a graph file
+python examples/camera_motion.py            # run it
+python examples/camera_motion.py FILE.json  # save it as a graph file
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from nodes.load import load_coco
 from nodes.track import track_flow
 from nodes.video import camera_motion, encode_video, video_frames
 
-PHOTOS = Path(__file__).parent / "data" / "photos-mini"
+# Relative to the working directory, so that a saved graph has it relative to its file.
+PHOTOS = Path(os.path.relpath(Path(__file__).parent / "data" / "photos-mini"))
 
 
 def camera_motion_graph() -> Graph:
@@ -39,7 +41,13 @@ def camera_motion_graph() -> Graph:
         disocclusion, id="clean", video=clip, revealed=clip.revealed, boxes=track.boxes, mode="fill"
     )
     good = g.add(
-        filter_tracks, id="good", boxes=clean.boxes, video=clean, min_area=64, min_visibility=0.4, min_score=0.3
+        filter_tracks,
+        id="good",
+        boxes=clean.boxes,
+        video=clean,
+        min_area=64,
+        min_visibility=0.4,
+        min_score=0.3,
     )
     chosen = g.add(select_frames, id="chosen", video=clean, boxes=good, every=2)
     frames = g.add(video_frames, id="frames", video=chosen, boxes=chosen.boxes)
@@ -53,7 +61,12 @@ def camera_motion_graph() -> Graph:
     drawn_clip = g.add(annotate_video, id="drawn_clip", video=clean, boxes=good, max_side=480)
     clip_file = g.add(encode_video, id="clip_file", video=drawn_clip)
     preview = g.add(
-        export_preview, id="preview", images=thumbs.left, boxes=thumbs.right, clips=clip_file, title="Camera motion"
+        export_preview,
+        id="preview",
+        images=thumbs.left,
+        boxes=thumbs.right,
+        clips=clip_file,
+        title="Camera motion",
     )
     for name, node in (("coco", coco), ("yolo", yolo), ("preview", preview)):
         g.output(name, node)

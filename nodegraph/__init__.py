@@ -11,7 +11,7 @@ from nodegraph.types.stream import Batch, Collected, Item, Stream
 from nodegraph.types.values import DeclarationError, value
 
 if TYPE_CHECKING:
-    from nodegraph.graph.builder import Graph
+    from nodegraph.builder.graph import Graph
 
 __all__ = [
     "Artifact",
@@ -35,7 +35,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load `Graph` on first use: declaring nodes needs none of it."""
     if name == "Graph":
-        from nodegraph.graph.builder import Graph
+        from nodegraph.builder.graph import Graph
 
         return Graph
     raise AttributeError(f"module 'nodegraph' has no attribute {name!r}")

@@ -26,7 +26,7 @@ def fmt(
     """Rewrite graph files in canonical form."""
     from nodegraph.cli.edge import DONE, FAILED
     from nodegraph.cli.packs import load
-    from nodegraph.graph.builder import Graph
+    from nodegraph.builder.graph import Graph
 
     terminal = Terminal(json, quiet)
     load(terminal, nodes)

@@ -1,1 +1,1 @@
-"""Graphs as they are written: the JSON document, its canonical form, and the builder."""
+"""Graphs as they are written: the JSON document and its canonical form."""

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodegraph.builder.graph import Graph
 from nodegraph.check import check
-from nodegraph.graph.builder import Graph
 from nodegraph.graph.problem import GraphError
 
 

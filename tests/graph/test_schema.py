@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nodegraph.graph.builder import Graph
+from nodegraph.builder.graph import Graph
 from nodegraph.graph.schema import graph_schema
 from nodegraph.node.registry import find, node_types
 

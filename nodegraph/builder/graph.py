@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from nodegraph.builder.refs import InputRef, NodeRef, OutputRef, Ref
 from nodegraph.graph.document import ABSENT, INPUTS, GraphDocument, graph_data
 from nodegraph.graph.paths import absolute_path, real_path
-from nodegraph.graph.refs import InputRef, NodeRef, OutputRef, Ref
 from nodegraph.node.declare import node_type_of
 
 if TYPE_CHECKING:
-    from nodegraph.check.growth import Growth
+    from nodegraph.builder.growth import Growth
+    from nodegraph.events import Event
+    from nodegraph.plan.plan import Plan
+    from nodegraph.run.result import Run
 
 NodeLike = Callable[..., Any] | str | Path
 """A node function, a node type id, or the path of a graph file to use as a node."""
 
 _NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def _ignore(event: Event) -> None:
+    """The listener of a run that nobody listens to."""
 
 
 class Graph:
@@ -81,7 +88,7 @@ class Graph:
         return graph
 
     def _begin(self, document: GraphDocument) -> None:
-        from nodegraph.check.growth import Growth
+        from nodegraph.builder.growth import Growth
 
         self._growth: Growth = Growth(document)
         self._numbers: dict[str, int] = {}
@@ -194,6 +201,97 @@ class Graph:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+
+    def plan(
+        self,
+        *,
+        store: str | Path | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        targets: Sequence[str] = (),
+        force: Sequence[str] = (),
+        limit: int | None = None,
+        items: str | None = None,
+        devices: str = "auto",
+    ) -> Plan:
+        """Say what `run` with the same arguments would do, and why, computing nothing.
+
+        Raises:
+            GraphError: if an input of the graph has no value, or a name is wrong.
+            StoreError: if the store cannot be read.
+        """
+        from nodegraph.api import Options, plan_graph
+
+        options = Options(
+            store=None if store is None else Path(store),
+            inputs=inputs or {},
+            targets=targets,
+            force=force,
+            limit=limit,
+            items=items,
+            devices=devices,
+        )
+        return plan_graph(self, options)
+
+    def run(
+        self,
+        *,
+        store: str | Path | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        targets: Sequence[str] = (),
+        force: Sequence[str] = (),
+        limit: int | None = None,
+        items: str | None = None,
+        out: str | Path | None = None,
+        devices: str = "auto",
+        jobs: int | None = None,
+        fail_fast: bool = False,
+        on_event: Callable[[Event], None] = _ignore,
+    ) -> Run:
+        """Run the graph: what is in the store is taken from there, the rest is computed.
+
+        Args:
+            store: folder of the memo; by default `$NODEGRAPH_STORE`, else `.nodegraph`.
+            inputs: values for the inputs of the graph.
+            targets: node ids to run up to; by default what the graph's outputs read.
+            force: node ids whose stored results do not count.
+            limit: take at most so many items of each source.
+            items: take only items of the sources whose key matches this glob.
+            out: folder to publish artifacts to; by default nothing is published.
+            devices: where calls may run, such as `"cpu=4GiB"`.
+            jobs: how many calls run at once; by default one per core.
+            fail_fast: begin no further call after the first failure.
+            on_event: is told what happens.
+
+        Returns:
+            the run; a failed call is in `run.errors`, no exception.
+
+        Raises:
+            GraphError: if an input of the graph has no value, or a name is wrong.
+            StoreError: if the store cannot be written.
+            PublishError: if a folder to publish to is not ours to write.
+        """
+        from nodegraph.api import Options, run_graph
+
+        options = Options(
+            store=None if store is None else Path(store),
+            inputs=inputs or {},
+            targets=targets,
+            force=force,
+            limit=limit,
+            items=items,
+            out=None if out is None else Path(out),
+            devices=devices,
+            jobs=jobs,
+            fail_fast=fail_fast,
+        )
+        return run_graph(self, options, on_event=on_event)
+
+    def _repr_html_(self) -> str:
+        """The graph as it shows itself in a notebook."""
+        from nodegraph.check.check import check
+        from nodegraph.show.svg import graph_svg
+
+        return graph_svg(check(self))
 
     def __eq__(self, other: object) -> bool:
         """Whether two graphs say the same, wherever they are kept."""

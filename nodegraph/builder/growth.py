@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nodegraph.builder.refs import InputRef, NodeRef, OutputRef, Ref, graph_of
 from nodegraph.check.definition import check_graph_input, check_node_id, check_port_name, define
 from nodegraph.check.literals import graph_input_port, is_json_value, plain
 from nodegraph.check.overrides import Overrides
@@ -21,7 +22,6 @@ from nodegraph.check.scope import begin
 from nodegraph.graph.document import ABSENT, GraphDocument, GraphInput, NodeEntry, graph_data
 from nodegraph.graph.place import Finding, Place, SourceText, locate
 from nodegraph.graph.problem import GraphError
-from nodegraph.graph.refs import InputRef, NodeRef, OutputRef, Ref, graph_of
 from nodegraph.graph.shape import Written, graph_from_data
 from nodegraph.types.ports import parse_type
 from nodegraph.types.values import DeclarationError
