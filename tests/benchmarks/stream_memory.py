@@ -24,7 +24,14 @@ def make_photos(folder: Path, count: int) -> None:
     from PIL import Image
 
     ramp = np.linspace(0, 255, WIDTH, dtype=np.uint8)
-    base = np.stack([np.tile(ramp, (HEIGHT, 1)), np.tile(ramp[::-1], (HEIGHT, 1)), np.full((HEIGHT, WIDTH), 90, np.uint8)], 2)
+    base = np.stack(
+        [
+            np.tile(ramp, (HEIGHT, 1)),
+            np.tile(ramp[::-1], (HEIGHT, 1)),
+            np.full((HEIGHT, WIDTH), 90, np.uint8),
+        ],
+        2,
+    )
     for index in range(count):
         pixels = base.copy()
         left = (index * 30) % (WIDTH - 200)
