@@ -108,7 +108,7 @@ def _load_named(name: str) -> Pack:
 
 
 def _load_file(given: Path) -> Pack:
-    """Load a file as a module; the modules beside it can be imported from it."""
+    """Load a file as a module; it can import the modules beside it, but they hide nothing installed."""
     try:
         path = given.resolve(strict=True)
     except OSError:
@@ -118,7 +118,7 @@ def _load_file(given: Path) -> Pack:
     name = _module_name(path)
     folder = str(path.parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     return _load(Pack(path.stem, None, name), lambda: _import_file(name, path))
 
 
@@ -209,10 +209,10 @@ def _reason(error: BaseException) -> str:
 def _place(traceback: TracebackType | None) -> str:
     """File and line of the innermost frame that is neither ours nor the import system's."""
     place = ""
-    ours = str(Path(__file__).parent.parent)
+    not_theirs = ("<", str(Path(__file__).parent.parent), str(Path(importlib.__file__).parent))
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if not file.startswith(("<", ours)):
+        if not file.startswith(not_theirs):
             place = f"{file}:{traceback.tb_lineno}: "
         traceback = traceback.tb_next
     return place
