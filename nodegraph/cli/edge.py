@@ -69,8 +69,9 @@ def _status_of(error: Exception) -> int | None:
     """The exit status of an error that a user can cause, None for a bug."""
     from nodegraph.api import PublishError, StoreError, TraceError
     from nodegraph.node.packs import PackError
+    from nodegraph.place.devices import DeviceError
 
-    if isinstance(error, UsageError | PackError | TraceError):
+    if isinstance(error, UsageError | PackError | DeviceError | TraceError):
         return REFUSED
     return FAILED if isinstance(error, StoreError | PublishError) else None
 

@@ -24,9 +24,9 @@ def fmt(
     quiet: Quiet = False,
 ) -> int:
     """Rewrite graph files in canonical form."""
+    from nodegraph import Graph
     from nodegraph.cli.edge import DONE, FAILED
     from nodegraph.cli.packs import load
-    from nodegraph.builder.graph import Graph
 
     terminal = Terminal(json, quiet)
     load(terminal, nodes)

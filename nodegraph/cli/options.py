@@ -61,17 +61,6 @@ StoreSize: TypeAlias = Annotated[
     ),
 ]
 
-_BINARY = {
-    "K": 2**10,
-    "KIB": 2**10,
-    "M": 2**20,
-    "MIB": 2**20,
-    "G": 2**30,
-    "GIB": 2**30,
-    "T": 2**40,
-    "TIB": 2**40,
-}
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, **_BINARY}
 _AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -85,15 +74,12 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: if it is not one.
     """
-    number = text.rstrip("abgiktmABGIKTM ").strip()
-    unit = _UNITS.get(text[len(number) :].strip().upper())
+    from nodegraph.place import sizes
+
     try:
-        size = float(number) * (unit or 0)
-    except ValueError:
-        size = -1.0
-    if unit is None or not 0 <= size < 2**63:
-        raise UsageError(f"{text!r} is not a size; write it like 50GiB, 500MB or 1048576")
-    return int(size)
+        return sizes.parse_size(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def parse_age(text: str) -> float:

@@ -74,7 +74,7 @@ def test_verify_of_a_damaged_store_exits_1_and_names_it(run_cli, write_graph, de
 
 
 def test_gc_shrinks_to_the_size_and_the_rows_stay(run_cli, ran, demo_env):
-    ended = run_cli("cache", "gc", "--max-size", "0", "--json", env=demo_env)
+    ended = run_cli("cache", "gc", "--max-size", "1B", "--json", env=demo_env)
     assert ended.exit == 0
     assert json.loads(ended.stdout)["evicted"] > 0
     assert json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)["calls"] > 0
