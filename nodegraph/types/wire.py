@@ -33,6 +33,8 @@ Buffer = bytes | memoryview
 _ARRAY, _VALUE, _TUPLE, _BYTES = 1, 2, 3, 4
 _OUT_OF_BAND = 4096
 _DTYPE_KINDS = "biufc"
+_PLATFORM_DTYPES = "gG"
+"""Long doubles: their width differs between machines, and their padding bytes hold anything."""
 _VALUE_TAG = b"nodegraph/value/1\0"
 
 
@@ -68,10 +70,16 @@ def encode(value: Any) -> Wire:
         NotStorable: if the value, or anything in it, is of another type; says where.
     """
     kind = cast("Any", type(value))
-    if kind is int or kind is str or kind is bool or kind is float or value is None:
-        return Wire(_pack(value))
     buffers: list[Buffer] = []
-    return Wire(_pack(_plain(value, buffers, "")), tuple(buffers))
+    try:
+        if kind is bool or kind is float or value is None:
+            return Wire(_pack(value))
+        header = _pack(_plain(value, buffers, ""))
+    except UnicodeEncodeError as error:
+        raise NotStorable(f"{error.object!r} is not valid Unicode text") from None
+    except (RecursionError, ValueError):
+        raise NotStorable("the value is nested too deeply, or holds itself") from None
+    return Wire(header, tuple(buffers))
 
 
 def digest(wire: Wire) -> Digest:
@@ -140,7 +148,7 @@ def _plain(value: Any, buffers: list[Buffer], where: str) -> Any:
     if isinstance(value, enum.Enum):
         return _plain(value.value, buffers, where)
     if hasattr(kind, "model_json_schema"):
-        return value.model_dump(mode="json")
+        return _plain(value.model_dump(mode="json"), buffers, where)
     if hasattr(kind, "__fspath__"):
         return str(value)
     hint = "; convert it with .item()" if kind.__module__ == "numpy" else ""
@@ -160,7 +168,7 @@ def _array(array: np.ndarray[Any, Any], buffers: list[Buffer], where: str) -> An
     import numpy as np
 
     dtype = array.dtype.newbyteorder("<") if array.dtype.byteorder == ">" else array.dtype
-    if dtype.kind not in _DTYPE_KINDS:
+    if dtype.kind not in _DTYPE_KINDS or dtype.char in _PLATFORM_DTYPES:
         raise NotStorable(f"{where or 'value'}: an array of dtype {array.dtype} cannot be carried by a link")
     plain = np.ascontiguousarray(array, dtype=dtype)
     buffers.append(plain.reshape(-1).view(np.uint8).data.toreadonly())
