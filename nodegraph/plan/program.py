@@ -11,16 +11,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from nodegraph.check.checked import Chain, CheckedGraph, CheckedNode, Source
-from nodegraph.node.signature import InputPort, NodeType
-from nodegraph.types.ports import Choice, Record, Scalar, Type, bind, is_optional
-
+from nodegraph.node.signature import NodeType
+from nodegraph.plan.convert import converter
+from nodegraph.plan.waits import stream_waits
+from nodegraph.types.ports import Type
 
 Watch = int | tuple[int, int]
-"""What a collected stream waits for in each of its items: a step, or the stream (fan-out step, step) below it."""
+"""What a collected stream waits for in each item: a step, or the stream (fan-out step, step) below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Feed:
         collects: of a Stream input, the fan-out step whose level it takes off; else None.
         inner: of a stream of streams, the fan-out step of the inner level; else None.
         convert: turns the linked value into what the function takes, or None if it already is.
+        by_content: whether it is a path whose content, not its name, enters the key.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Feed:
     collects: int | None
     inner: int | None
     convert: Callable[[Any], Any] | None
+    by_content: bool
 
     @property
     def watch(self) -> Watch:
@@ -55,7 +57,8 @@ class Step:
 
     Attributes:
         position: its place among the steps of its level.
-        late: whether it waits for a collected stream of its own items, so that items cannot flow through.
+        late: whether its calls keep no item in flight while they wait; see `nodegraph.plan.waits`.
+        rank: of a fan-out step, above that of all streams whose end its items wait for.
     """
 
     index: int
@@ -63,6 +66,7 @@ class Step:
     feeds: tuple[Feed, ...]
     position: int
     late: bool
+    rank: int
 
     @property
     def id(self) -> str:
@@ -147,6 +151,7 @@ class Program:
         watched: per fan-out step, what some node waits for in every of its items.
         kept_scopes: fan-out steps whose streams are read after the item they belong to is gone.
         recorded: (step, output) pairs whose digests are remembered per item.
+        read_late: steps whose values are read after their item has left, or when a stream is collected.
         outputs: the graph's outputs that take part, as (name, step, output).
     """
 
@@ -156,6 +161,7 @@ class Program:
     watched: Mapping[int, tuple[Watch, ...]]
     kept_scopes: frozenset[int]
     recorded: frozenset[tuple[int, int]]
+    read_late: frozenset[int]
     outputs: tuple[tuple[str, int, int], ...]
 
     def step(self, node: str) -> Step:
@@ -217,7 +223,7 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
         if node.output_chain != node.chain:
             members[node.output_chain].insert(0, index)
     position = _positions(nodes, members)
-    behind = _collected_behind(nodes)
+    waits = stream_waits(nodes)
     steps = tuple(
         Step(
             index=index,
@@ -226,7 +232,8 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
                 _feed(graph, node, name, reads, number) for name, reads in sorted(node.links.items())
             ),
             position=position[node.id],
-            late=not behind[node.id].isdisjoint(node.chain),
+            late=node.id in waits.late,
+            rank=waits.ranks.get(node.id, 0),
         )
         for index, node in enumerate(nodes)
     )
@@ -235,8 +242,33 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
         for name, reads in graph.outputs.items()
         if reads.node in number
     )
+    collected = _collected(steps, outputs)
+    kept = _kept(steps)
+    return Program(
+        graph=graph,
+        steps=steps,
+        levels={chain: _level(chain, inside, steps, kept[chain]) for chain, inside in members.items()},
+        watched={fan_out: tuple(inside) for fan_out, inside in collected.watched.items()},
+        kept_scopes=frozenset(collected.kept_scopes),
+        recorded=frozenset(collected.recorded),
+        read_late=frozenset({step for step, _ in collected.recorded} | _read_late(steps, number)),
+        outputs=outputs,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Collected:
+    """What is kept of streams for whoever reads them whole; see the attributes of `Program`."""
+
+    watched: dict[int, dict[Watch, None]]
+    kept_scopes: set[int]
+    recorded: set[tuple[int, int]]
+
+
+def _collected(steps: Sequence[Step], outputs: Iterable[tuple[str, int, int]]) -> _Collected:
+    by_id = {step.id: step.index for step in steps}
     watched: dict[int, dict[Watch, None]] = defaultdict(dict)
-    kept_scopes = {number[fan_out] for _, step, _ in outputs for fan_out in nodes[step].output_chain}
+    kept_scopes = {by_id[fan_out] for _, step, _ in outputs for fan_out in steps[step].node.output_chain}
     recorded = {(step, output) for _, step, output in outputs}
     for step in steps:
         if step.fans_out and step.type.pure:
@@ -249,15 +281,31 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
             if feed.inner is not None:
                 watched[feed.inner][feed.step] = None
                 kept_scopes.add(feed.inner)
-    return Program(
-        graph=graph,
-        steps=steps,
-        levels={chain: _level(chain, inside, steps) for chain, inside in members.items()},
-        watched={fan_out: tuple(inside) for fan_out, inside in watched.items()},
-        kept_scopes=frozenset(kept_scopes),
-        recorded=frozenset(recorded),
-        outputs=outputs,
-    )
+    return _Collected(watched, kept_scopes, recorded)
+
+
+def _kept(steps: Sequence[Step]) -> dict[Chain, set[int]]:
+    """Per level, the positions whose values deeper levels read."""
+    kept: dict[Chain, set[int]] = defaultdict(set)
+    for step in steps:
+        for feed in step.feeds:
+            if feed.up and feed.collects is None:
+                source = steps[feed.step]
+                kept[source.node.output_chain].add(source.item_position)
+    return kept
+
+
+def _read_late(steps: Sequence[Step], number: Mapping[str, int]) -> set[int]:
+    """The steps whose values are read by a late call, or below a late fan-out: their item may have left."""
+    found: set[int] = set()
+    for step in steps:
+        for feed in step.feeds:
+            between = step.chain[len(steps[feed.step].node.output_chain) :]
+            if feed.collects is None and (
+                step.late or any(steps[number[fan_out]].late for fan_out in between)
+            ):
+                found.add(feed.step)
+    return found
 
 
 def _needed(graph: CheckedGraph, targets: Sequence[str]) -> set[str]:
@@ -284,22 +332,6 @@ def _positions(nodes: Sequence[CheckedNode], members: Mapping[Chain, Sequence[in
     }
 
 
-def _collected_behind(nodes: Iterable[CheckedNode]) -> dict[str, frozenset[str]]:
-    """For each node, the fan-out nodes whose streams were collected on the way to it."""
-    behind: dict[str, frozenset[str]] = {}
-    chains: dict[str, Chain] = {}
-    for node in nodes:
-        found: set[str] = set()
-        for name, reads in node.links.items():
-            found |= behind[reads.node]
-            port = node.type.signature.input(name)
-            if port is not None and port.levels:
-                found.update(chains[reads.node][-port.levels :])
-        behind[node.id] = frozenset(found)
-        chains[node.id] = node.output_chain
-    return behind
-
-
 def _feed(
     graph: CheckedGraph, node: CheckedNode, name: str, reads: Source, number: Mapping[str, int]
 ) -> Feed:
@@ -315,39 +347,12 @@ def _feed(
         up=len(node.chain) - lives_at,
         collects=taken[0] if taken else None,
         inner=taken[1] if len(taken) > 1 else None,
-        convert=_converter(port, source.output_types[reads.output]),
+        convert=converter(port, source.output_types[reads.output]),
+        by_content=port.reads_file,
     )
 
 
-def _converter(port: InputPort, offered: Type) -> Callable[[Any], Any] | None:
-    wanted = bind(port.type, {})
-    if wanted == Scalar("float") and offered == Scalar("int"):
-        return float
-    if _has_python_form(wanted):
-        adapter = port.adapter
-        return lambda value: (
-            None if value is None and is_optional(wanted) else adapter.validate_json(_dumps(value))
-        )
-    return None
-
-
-def _has_python_form(type_: Type) -> bool:
-    """Whether the function gets something else than the JSON value: an Enum, a model, a path."""
-    match type_:
-        case Choice() | Record() | Scalar("path"):
-            return True
-        case _:
-            members = getattr(type_, "members", None) or (getattr(type_, "element", None),)
-            return any(member is not None and _has_python_form(member) for member in members)
-
-
-def _dumps(value: Any) -> str:
-    import json
-
-    return json.dumps(value.as_posix() if isinstance(value, Path) else value)
-
-
-def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step]) -> Level:
+def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step], kept: Iterable[int]) -> Level:
     position = {index: place for place, index in enumerate(members)}
     needs: list[int] = []
     dependents: list[list[int]] = [[] for _ in members]
@@ -384,11 +389,6 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step]) -> Level
         outer_values=tuple(outer_values),
         outer_streams=tuple(outer_streams),
         consumers=tuple(consumers),
-        kept=frozenset(
-            steps[feed.step].item_position
-            for step in steps
-            for feed in step.feeds
-            if feed.up and feed.collects is None and steps[feed.step].node.output_chain == chain
-        ),
+        kept=frozenset(kept),
         busy=sum(not steps[index].late or place == 0 for place, index in enumerate(members)),
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from nodegraph.types.builtin import Artifact
+from nodegraph.types.ports import ValueOf
 from nodegraph.types.stream import Item, check_item_key
 from nodegraph.types.wire import Digest, UnknownValueType, Wire, decode
+
+ARTIFACT = ValueOf("artifact")
 
 
 class BytesMissing(LookupError):
@@ -23,9 +26,21 @@ class BytesMissing(LookupError):
 class ByteStore(Protocol):
     """The part of the store that values are read from."""
 
-    def get(self, digest: Digest, /) -> Wire | None: ...
-    def file(self, hexdigest: str, /) -> Path | None: ...
-    def new_folder(self) -> Path: ...
+    def get(self, digest: Digest, /) -> Wire | None:
+        """The bytes of a value, if they are there."""
+        ...
+
+    def has(self, digest: Digest, /) -> bool:
+        """Whether they are."""
+        ...
+
+    def file(self, hexdigest: str, /) -> Path | None:
+        """Where an artifact's file lies, if it is there."""
+        ...
+
+    def new_folder(self) -> Path:
+        """An empty folder."""
+        ...
 
 
 class Values:
@@ -33,6 +48,23 @@ class Values:
 
     def __init__(self, store: ByteStore) -> None:
         self._store = store
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the bytes of a value are there, as far as can be told without reading them."""
+        return self._store.has(digest)
+
+    def can_load(self, digest: Digest) -> bool:
+        """Whether `load` would succeed."""
+        wire = self._store.get(digest)
+        if wire is None:
+            return False
+        try:
+            value = decode(wire)
+        except UnknownValueType:
+            return False
+        return type(value) is not Artifact or all(
+            self._store.file(content) is not None for content, _ in value.files.values()
+        )
 
     def load(self, digest: Digest) -> Any:
         """The value behind a digest.
@@ -65,37 +97,47 @@ class Values:
         return Artifact(folder, artifact.made_from, artifact.files)
 
 
+Convert = Callable[[Any], Any] | None
+
+
 class StoredItem(Item[Any]):
     """An item of a stored stream: its value is loaded on first use.
 
     Yielded again by a generator, it passes its value on by digest, without loading it.
     """
 
-    __slots__ = ("_values", "digest")
+    __slots__ = ("_convert", "_values", "digest")
 
-    def __init__(self, key: str, digest: Digest, values: Values) -> None:
+    def __init__(self, key: str, digest: Digest, values: Values, convert: Convert = None) -> None:
         super().__init__(key, None)
         self.digest = digest
         self._values = values
+        self._convert = convert
 
     @property
     def value(self) -> Any:
         """The value; loaded on first use and then kept as long as the item."""
         if self._value is None:
-            self._value = self._values.load(self.digest)
+            value = self._values.load(self.digest)
+            self._value = value if self._convert is None else self._convert(value)
         return self._value
 
     @property
     def carried(self) -> Any:
-        """The item itself: the engine passes its value on by digest."""
-        return self
+        """The item itself: the engine passes its value on by digest. What had to be converted is loaded."""
+        return self if self._convert is None else self.value
 
 
 class NestedStream:
     """A stream of streams over the store."""
 
-    def __init__(self, streams: Iterable[tuple[str, Iterable[tuple[str, Digest]]]], values: Values) -> None:
-        self._streams = {key: StoredStream(entries, values) for key, entries in streams}
+    def __init__(
+        self,
+        streams: Iterable[tuple[str, Iterable[tuple[str, Digest]]]],
+        values: Values,
+        convert: Convert = None,
+    ) -> None:
+        self._streams = {key: StoredStream(entries, values, convert) for key, entries in streams}
 
     def __iter__(self) -> Iterator[Item[Any]]:
         for key, stream in self._streams.items():
@@ -115,13 +157,16 @@ class NestedStream:
 class StoredStream:
     """A collected stream over the store: `len`, `keys` and `[key]` cost nothing, values load one by one."""
 
-    def __init__(self, entries: Iterable[tuple[str, Digest]], values: Values) -> None:
+    def __init__(
+        self, entries: Iterable[tuple[str, Digest]], values: Values, convert: Convert = None
+    ) -> None:
         self._digests = dict(entries)
         self._values = values
+        self._convert = convert
 
     def __iter__(self) -> Iterator[Item[Any]]:
         for key, digest in self._digests.items():
-            yield StoredItem(key, digest, self._values)
+            yield StoredItem(key, digest, self._values, self._convert)
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -131,4 +176,4 @@ class StoredStream:
         return list(self._digests)
 
     def __getitem__(self, key: str, /) -> Item[Any]:
-        return StoredItem(check_item_key(key), self._digests[key], self._values)
+        return StoredItem(check_item_key(key), self._digests[key], self._values, self._convert)

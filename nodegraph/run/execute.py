@@ -1,4 +1,4 @@
-"""Calls: looked up by key, run if they have to be, one by one or as a batch, and made again if bytes are gone."""
+"""Calls: looked up by key, run if they have to be, and made again where their bytes are gone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from nodegraph.plan.identity import RUNS_EVERY_TIME, literal_arguments
 from nodegraph.plan.keys import call_key
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
-from nodegraph.run.frames import ABSENT, FAILED, Done, Frame
-from nodegraph.run.inputs import input_digests, linked_seed, load_arguments
-from nodegraph.run.machine import Machine, StepState, result_of
-from nodegraph.run.results import Output, check_batch, is_drop, outputs_of
+from nodegraph.run.frames import Done, Frame
+from nodegraph.run.inputs import Arguments, input_digests, linked_seed, load_arguments, peeks
+from nodegraph.run.machine import BYTES_GONE, Machine, StepState
+from nodegraph.run.results import Output, check_batch, outputs_of
 from nodegraph.store import Claim, Key
 from nodegraph.types.wire import Digest
+
+Outcome = tuple[Output, ...] | BaseException
+"""What came of a call: its outputs, or the `Drop` or other exception that it raised."""
 
 
 @dataclass(slots=True)
@@ -100,16 +103,17 @@ class Calls:
         machine = self._machine
         try:
             state = machine.state(step)
-        except OSError as error:
+            peeked = load_arguments(machine.program, step, frame, machine.values, peeks(step))
+            if self.put_off(frame, position, peeked):
+                return None
+            inputs = input_digests(machine.program, step, frame, machine.store, machine.values, peeked.values)
+        except BytesMissing:
+            machine.postpone(frame, position, _collected(step))
+            return None
+        except (OSError, ValueError) as error:
             machine.failed(frame, position, step, None, error)
             return None
-        inputs = input_digests(machine.program, step, frame)
-        base = state.identity.base_seed
-        if step.linked_seed is not None:
-            loaded = load_arguments(machine.program, step, frame, machine.store, machine.values)
-            if self._put_off(frame, position, loaded.missing, loaded.streams_missing):
-                return None
-            base = linked_seed(step, loaded.values, base)
+        base = linked_seed(step, peeked.values, state.identity.base_seed)
         seed = machine.seed(step, base, inputs, frame)
         return Call(frame, position, step, state, inputs, seed, call_key(state.identity.prefix, inputs, seed))
 
@@ -117,11 +121,7 @@ class Calls:
         machine = self._machine
         if not call.step.type.pure:
             return False
-        failure = machine.failures.get(call.key)
-        if failure is not None:
-            with machine.lock:
-                machine.tally.failure(call.step.index, (), failure)
-                machine.flow.resolve(call.frame, call.position, FAILED)
+        if machine.known_failure(call.frame, call.position, call.step, call.key):
             return True
         row = machine.known_row(call.step, call.state, call.key)
         if row is None:
@@ -137,22 +137,21 @@ class Calls:
             raise Busy
         return claim
 
-    def _put_off(
-        self, frame: Frame, position: int, missing: list[tuple[Frame, int]], streams: set[int]
-    ) -> bool:
-        if streams:
-            self._machine.postpone(frame, position, streams)
+    def put_off(self, frame: Frame, position: int, loaded: Arguments) -> bool:
+        """Put a call off if some of its inputs have no bytes any more."""
+        if loaded.streams_missing:
+            self._machine.postpone(frame, position, loaded.streams_missing)
             return True
-        if missing:
+        if loaded.missing:
             with self._machine.lock:
-                self._machine.flow.hold(frame, position, missing)
+                self._machine.flow.hold(frame, position, loaded.missing)
             return True
         return False
 
     def _arguments(self, call: Call) -> dict[str, Any] | None:
         machine = self._machine
-        loaded = load_arguments(machine.program, call.step, call.frame, machine.store, machine.values)
-        if self._put_off(call.frame, call.position, loaded.missing, loaded.streams_missing):
+        loaded = load_arguments(machine.program, call.step, call.frame, machine.values)
+        if self.put_off(call.frame, call.position, loaded):
             return None
         loaded.values.pop("seed", None)
         return literal_arguments(call.step) | loaded.values
@@ -169,42 +168,41 @@ class Calls:
         reason = machine.reason(call.state, call.key) if call.step.type.pure else RUNS_EVERY_TIME
         machine.starting(call.step, call.frame, reason)
         started = time.perf_counter()
-        try:
-            outputs = self._invoke(call, arguments)
-        except Drop as drop:
-            seconds = time.perf_counter() - started
-            machine.dropped(
-                call.frame, call.position, call.step, call.key, drop, seconds, reason, b"".join(call.inputs)
-            )
-        except BytesMissing:
-            machine.postpone(
-                call.frame,
-                call.position,
-                {feed.step for feed in call.step.feeds if feed.collects is not None},
-            )
-        except BaseException as error:
-            machine.failed(call.frame, call.position, call.step, call.key, error)
-        else:
-            self._finish(call, outputs, time.perf_counter() - started, reason)
+        result = self._attempt(call, arguments)
+        self._finish(call, result, time.perf_counter() - started, reason)
 
-    def _invoke(self, call: Call, arguments: dict[str, Any]) -> tuple[Output, ...]:
+    def _attempt(self, call: Call, arguments: dict[str, Any]) -> Outcome:
+        """Call the function of a node that takes no batches."""
         machine = self._machine
         node_type = call.step.type
         if node_type.signature.wants_context:
             seeds = None if call.seed is None else [call.seed]
             arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
-        if node_type.signature.kind == "batch":
-            return self._invoke_batch(call.step, [call], arguments)[0]  # type: ignore[return-value]
-        return outputs_of(call.step, node_type.function(**arguments), machine.store)
+        try:
+            return outputs_of(call.step, node_type.function(**arguments), machine.store)
+        except BaseException as error:
+            return error
 
-    def _finish(self, call: Call, outputs: Sequence[Output], seconds: float, reason: str) -> None:
+    def _finish(self, call: Call, result: Outcome, seconds: float, reason: str) -> None:
         machine = self._machine
-        machine.keep_outputs(call.step, call.state, outputs)
-        if call.step.type.pure:
-            digests = [output.digest for output in outputs]
-            machine.record(call.key, call.state, digests, b"".join(call.inputs), seconds)
+        if isinstance(result, Drop):
+            machine.dropped(
+                call.frame, call.position, call.step, call.key, result, seconds, reason, b"".join(call.inputs)
+            )
+        elif isinstance(result, BytesMissing):
+            machine.postpone(call.frame, call.position, _collected(call.step))
+            return
+        elif isinstance(result, BaseException):
+            machine.failed(call.frame, call.position, call.step, call.key, result)
+            return
+        else:
+            machine.keep_outputs(call.state, result)
+            if call.step.type.pure:
+                digests = [output.digest for output in result]
+                machine.record(call.key, call.state, digests, b"".join(call.inputs), seconds)
+            machine.done(call.frame, call.position, call.step, call.key, result, seconds, reason)
+        if call.step.type.signature.wants_context:
             machine.store.discard_workdir(call.key)
-        machine.done(call.frame, call.position, call.step, call.key, outputs, seconds, reason)
 
     def _execute_batch(self, step: Step, calls: Sequence[Call]) -> None:
         ready: list[Call] = []
@@ -218,54 +216,49 @@ class Calls:
             if arguments is not None:
                 ready.append(call)
                 columns.append(arguments)
-        if not ready:
-            return
+        if ready:
+            self._run_ready(step, ready, columns)
+
+    def _run_ready(self, step: Step, ready: Sequence[Call], columns: Sequence[dict[str, Any]]) -> None:
+        """Call the function of a node for a batch; if it raises, once for each of its items."""
         machine = self._machine
-        reasons = [machine.reason(call.state, call.key) for call in ready]
+        reasons = [
+            machine.reason(call.state, call.key) if step.type.pure else RUNS_EVERY_TIME for call in ready
+        ]
         for call, reason in zip(ready, reasons, strict=True):
             machine.starting(step, call.frame, reason)
         started = time.perf_counter()
-        try:
-            results = self._invoke_batch(step, ready, _side_by_side(step, columns))
-        except BaseException as error:
-            if len(ready) == 1:
-                machine.failed(ready[0].frame, ready[0].position, step, ready[0].key, error)
-            else:
-                for call in ready:
+        results = self._attempt_batch(step, ready, _side_by_side(step, columns))
+        if results is None:
+            for call in ready:
+                if not machine.cancelled():
                     self._execute_batch(step, [call])
             return
         seconds = (time.perf_counter() - started) / len(ready)
         for call, reason, result in zip(ready, reasons, results, strict=True):
-            self._finish_batched(call, result, seconds, reason)
-
-    def _finish_batched(self, call: Call, result: Any, seconds: float, reason: str) -> None:
-        machine = self._machine
-        if isinstance(result, Drop):
-            machine.dropped(
-                call.frame, call.position, call.step, call.key, result, seconds, reason, b"".join(call.inputs)
-            )
-        elif isinstance(result, Exception):
-            machine.failed(call.frame, call.position, call.step, call.key, result)
-        else:
             self._finish(call, result, seconds, reason)
 
-    def _invoke_batch(self, step: Step, calls: Sequence[Call], arguments: dict[str, Any]) -> list[Any]:
-        """The outputs of each call of a batch, or the `Drop` or exception that stands for it."""
+    def _attempt_batch(
+        self, step: Step, calls: Sequence[Call], arguments: dict[str, Any]
+    ) -> list[Outcome] | None:
+        """What came of each call of a batch; None if the function raised and there is more than one."""
         machine = self._machine
         if step.type.signature.wants_context:
             seeds = [call.seed for call in calls if call.seed is not None] if step.type.seeded else None
             arguments["ctx"] = machine.context(step, calls[0].frame, calls[0].key, seeds)
-        results = check_batch(step.type, step.type.function(**arguments), len(calls))
-        found: list[Any] = []
-        for result in results:
-            if is_drop(result):
-                found.append(result)
-                continue
-            try:
-                found.append(outputs_of(step, result, machine.store))
-            except Exception as error:
-                found.append(error)
-        return found
+        try:
+            results = check_batch(step.type, step.type.function(**arguments), len(calls))
+        except BaseException as error:
+            return [error] if len(calls) == 1 else None
+        return [self._outcome(step, result) for result in results]
+
+    def _outcome(self, step: Step, result: Any) -> Outcome:
+        if isinstance(result, Drop):
+            return result
+        try:
+            return outputs_of(step, result, self._machine.store)
+        except Exception as error:
+            return error
 
     def remake(self, frame: Frame, position: int, step: Step) -> None:
         """Run a call again whose result is known, because its bytes are gone.
@@ -274,56 +267,49 @@ class Calls:
         """
         machine = self._machine
         before = frame.results[position]
+        assert isinstance(before, Done), "only what has a result can be made again"
         call = self.prepare(frame, position, step)
-        if call is None or not isinstance(before, Done):
+        if call is None:
             return
         try:
             arguments = self._arguments(call)
-            if arguments is None:
-                return
-            machine.starting(step, frame, "bytes not in the store")
-            started = time.perf_counter()
-            if step.type.signature.kind == "batch":
-                arguments = _side_by_side(step, [arguments])
-            outputs = self._invoke(call, arguments)
         except Exception as error:
-            self.remake_failed(frame, position, step, call.key, error)
+            machine.failed(frame, position, step, call.key, error)
             return
-        self.remade(
-            frame, position, step, call.key, call.state, before, outputs, time.perf_counter() - started
-        )
+        if arguments is None:
+            return
+        machine.starting(step, frame, BYTES_GONE)
+        started = time.perf_counter()
+        result: Outcome
+        if step.type.signature.kind == "batch":
+            results = self._attempt_batch(step, [call], _side_by_side(step, [arguments]))
+            assert results is not None, "a batch of one is not split"
+            result = results[0]
+        else:
+            result = self._attempt(call, arguments)
+        self._remade(call, before, result, time.perf_counter() - started)
 
-    def remade(
-        self, frame: Frame, position: int, step: Step, key: Key | None, state: StepState, before: Done,
-        outputs: Sequence[Output], seconds: float,
-    ) -> None:  # fmt: skip
-        """Write down the bytes that were made again."""
+    def _remade(self, call: Call, before: Done, result: Outcome, seconds: float) -> None:
+        """Write down what came of making bytes again."""
         machine = self._machine
-        result = result_of(outputs)
-        changed = result.digests != before.digests
-        for output in outputs:
-            if output.wire is not None and (state.stores or changed):
-                machine.store.put(output.digest, output.wire)
-        if key is not None:
-            machine.record(key, state, result.digests, b"", seconds)
-        with machine.lock:
-            counts = machine.tally.steps[step.index]
-            counts.executed += 1
-            counts.cached -= 1
-            counts.seconds += seconds
-            counts.reasons["bytes not in the store"] += 1
-            machine.again = machine.again or changed
-            machine.flow.remade(frame, position, result)
+        inputs = b"".join(call.inputs)
+        if isinstance(result, BytesMissing):
+            machine.postpone(call.frame, call.position, _collected(call.step))
+        elif isinstance(result, Drop):
+            machine.dropped_now(call.frame, call.position, call.step, call.key, result, seconds, inputs)
+        elif isinstance(result, BaseException):
+            machine.failed(call.frame, call.position, call.step, call.key, result)
+        else:
+            digests = tuple(output.digest for output in result)
+            machine.keep_outputs(call.state, result, spool=digests != before.digests)
+            if call.step.type.pure:
+                machine.record(call.key, call.state, digests, inputs, seconds)
+            machine.remade(call.frame, call.position, call.step, before, result, seconds)
 
-    def remake_failed(
-        self, frame: Frame, position: int, step: Step, key: Key | None, error: BaseException
-    ) -> None:
-        """A call that succeeded once failed when its bytes were needed again."""
-        machine = self._machine
-        machine.note_failure(frame, step, key, machine.failure(step, frame, error))
-        with machine.lock:
-            machine.tally.steps[step.index].cached -= 1
-            machine.flow.remade(frame, position, FAILED if not isinstance(error, Drop) else ABSENT)
+
+def _collected(step: Step) -> set[int]:
+    """The steps whose streams a step collects."""
+    return {feed.step for feed in step.feeds if feed.collects is not None}
 
 
 def _side_by_side(step: Step, columns: Sequence[dict[str, Any]]) -> dict[str, Any]:

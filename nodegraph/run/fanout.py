@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +21,12 @@ from nodegraph.plan.producers import (
 )
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
-from nodegraph.run.execute import Busy, Call, Calls
+from nodegraph.run.execute import Busy, Call, Calls, Outcome
 from nodegraph.run.frames import ABSENT, Done, Frame, Scope
-from nodegraph.run.inputs import load_arguments
-from nodegraph.run.machine import SHOWN_SECONDS, Machine, result_of
+from nodegraph.run.inputs import Arguments, load_arguments
+from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine, result_of
 from nodegraph.run.results import Output, outputs_of
-from nodegraph.store import Key, Row
+from nodegraph.store import Key
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, digest, encode
 
@@ -50,6 +50,10 @@ class StreamRun:
     started: float
     whole: bool = True
     drops: dict[int, str] = field(default_factory=dict[int, str])
+
+
+class InputsMissing(LookupError):
+    """A generator cannot be run again in this pass: bytes of its inputs are gone, too."""
 
 
 class FanOut:
@@ -79,17 +83,12 @@ class FanOut:
         if listing is not None:
             producer, reason = ListingProducer(listing, selection), ""
         else:
-            loaded = load_arguments(machine.program, step, frame, machine.store, machine.values)
-            if loaded.streams_missing:
-                machine.postpone(frame, position, loaded.streams_missing)
+            items = self._begin(call)
+            if items is None:
                 return
-            if loaded.missing:
-                with machine.lock:
-                    machine.flow.hold(frame, position, loaded.missing)
-                return
-            producer = GeneratorProducer(self._generate(call), selection)
+            producer = GeneratorProducer(items, selection)
             reason = machine.reason(call.state, call.key) if step.type.pure else "listed anew"
-        regenerator = Regenerator(lambda: self._generate(call))
+        regenerator = Regenerator(lambda: self._begin_again(call))
         run = StreamRun(call, listing is not None, reason, regenerator, time.perf_counter())
         with machine.lock:
             machine.flow.open_scope(frame, position, producer, run)
@@ -105,15 +104,36 @@ class FanOut:
         if row.dropped is not None:
             return row.dropped
         try:
-            return machine.values.load(row.outputs[0])
+            listing: list[Any] = machine.values.load(row.outputs[0])
         except BytesMissing:
             return None
+        count = len(call.step.output_types)
+        return listing if all(entry[2] is not None or len(entry[1]) == count for entry in listing) else None
 
-    def _generate(self, call: Call) -> Iterator[Item[Any]]:
+    def _begin(self, call: Call) -> Iterator[Item[Any]] | None:
+        """The generator of a call; None if the call failed or was put off."""
         machine = self._machine
-        loaded = load_arguments(machine.program, call.step, call.frame, machine.store, machine.values)
+        try:
+            loaded = load_arguments(machine.program, call.step, call.frame, machine.values)
+            if self._calls.put_off(call.frame, call.position, loaded):
+                return None
+            return self._generate(call, loaded)
+        except BytesMissing:
+            machine.postpone(call.frame, call.position, _sources(call.step))
+        except Exception as error:
+            machine.failed(call.frame, call.position, call.step, call.key, error)
+        return None
+
+    def _begin_again(self, call: Call) -> Iterator[Item[Any]]:
+        """A generator for the items whose bytes are gone."""
+        machine = self._machine
+        loaded = load_arguments(machine.program, call.step, call.frame, machine.values)
         if loaded.missing or loaded.streams_missing:
-            raise BytesMissing(call.inputs[0])
+            raise InputsMissing
+        return self._generate(call, loaded)
+
+    def _generate(self, call: Call, loaded: Arguments) -> Iterator[Item[Any]]:
+        machine = self._machine
         loaded.values.pop("seed", None)
         arguments = literal_arguments(call.step) | loaded.values
         if call.step.type.signature.wants_context:
@@ -131,15 +151,10 @@ class FanOut:
             self._dropped(scope, run, drop)
         except BytesMissing:
             self._give_up(scope)
-            machine.postpone(
-                scope.frame,
-                scope.position,
-                {feed.step for feed in run.call.step.feeds if feed.collects is not None},
-            )
+            machine.postpone(scope.frame, scope.position, _sources(run.call.step))
         except BaseException as error:
-            failure = machine.failure(run.call.step, scope.frame, error)
-            machine.note_failure(scope.frame, run.call.step, run.call.key, failure)
-            self._end(scope, run, broken=True)
+            if not machine.cancelled():
+                self._break_off(scope, run, error)
         else:
             if item is None:
                 self._end(scope, run, broken=False)
@@ -147,6 +162,11 @@ class FanOut:
                 self._take_listed(scope, run, item)
             else:
                 self._take(scope, run, item)
+
+    def _break_off(self, scope: Scope, run: StreamRun, error: BaseException) -> None:
+        machine, call = self._machine, run.call
+        machine.note_failure(scope.frame, call.step, call.key, machine.failure(call.step, scope.frame, error))
+        self._end(scope, run, broken=True)
 
     def _give_up(self, scope: Scope) -> None:
         with self._machine.lock:
@@ -157,9 +177,7 @@ class FanOut:
             error = TypeError(
                 "a generator that has given items cannot raise Drop; raise it in the item's make"
             )
-            failure = self._machine.failure(run.call.step, scope.frame, error)
-            self._machine.note_failure(scope.frame, run.call.step, run.call.key, failure)
-            self._end(scope, run, broken=True)
+            self._break_off(scope, run, error)
             return
         self._give_up(scope)
         seconds = time.perf_counter() - run.started
@@ -172,30 +190,31 @@ class FanOut:
     def _take_listed(self, scope: Scope, run: StreamRun, item: Listed) -> None:
         machine = self._machine
         step = run.call.step
-        demanded = step.index in machine.demanded and not all(map(machine.store.has, item.digests))
+        is_there = machine.is_there(step, item.digests)
         with machine.lock:
+            frame = machine.flow.emit(scope, item.key, None)
             counts = machine.tally.steps[step.index]
+            counts.cached += 1
             if item.dropped is not None:
+                run.drops[frame.index] = item.dropped
                 counts.dropped += 1
                 counts.drops[item.dropped] += 1
-            counts.cached += 1
-            result = ABSENT if item.dropped is not None else Done(item.digests)
-            frame = machine.flow.emit(scope, item.key, None)
-            if not demanded:
-                machine.flow.resolve(frame, 0, result)
+            if is_there:
+                machine.flow.resolve(frame, 0, ABSENT if item.dropped is not None else Done(item.digests))
                 return
-            frame.results[0] = result
-        self.remake(frame, step, then_resolve=True)
+        self._make_again(frame, step, Done(item.digests))
 
     def _take(self, scope: Scope, run: StreamRun, item: Item[Any]) -> None:
         """An item that a generator gave: a value at hand, or one that the memo knows, or one to make."""
         machine = self._machine
         step = run.call.step
         try:
-            key, row = self._look_up(scope, run, item)
+            key = self._key(run, item)
+            row = None if key is None else machine.known_row(step, run.call.state, key)
             outputs = None if item.make is not None else self._encode(step, item.carried)
         except Exception as error:
-            self._failed_item(scope, run, item, error)
+            if not machine.cancelled():
+                self._failed_item(scope, run, item, error)
             return
         if row is not None:
             with machine.lock:
@@ -206,12 +225,13 @@ class FanOut:
             machine.hit(frame, 0, step, _known(key), row)
             self._write_listing(scope, run)
         elif outputs is not None:
-            machine.keep_outputs(step, run.call.state, outputs)
+            machine.keep_outputs(run.call.state, outputs)
             with machine.lock:
                 counts = machine.tally.steps[step.index]
                 counts.executed += 1
                 counts.reasons[run.reason] += 1
-                machine.flow.resolve(machine.flow.emit(scope, item.key, item), 0, result_of(outputs))
+                # Not the item: its value may lie in a buffer that the generator uses again.
+                machine.flow.resolve(machine.flow.emit(scope, item.key, None), 0, result_of(outputs))
             self._write_listing(scope, run)
         else:
             with machine.lock:
@@ -224,15 +244,14 @@ class FanOut:
         outputs = outputs_of(step, value, self._machine.store)
         return tuple(Output(output.digest, output.wire and output.wire.owned()) for output in outputs)
 
-    def _look_up(self, scope: Scope, run: StreamRun, item: Item[Any]) -> tuple[Key | None, Row | None]:
+    def _key(self, run: StreamRun, item: Item[Any]) -> Key | None:
+        """The key of an item's `make`."""
         if item.make is None:
-            return None, None
-        machine = self._machine
+            return None
         call = run.call
-        reads = [machine.store.file_digest(path) for path in item.reads]
+        reads = [self._machine.store.file_digest(path) for path in item.reads]
         uses: Digest | None = None if item.uses is None else digest(encode(item.uses))
-        key = item_key(call.state.identity.item_prefix, call.inputs, call.seed, item.key, reads, uses)
-        return key, machine.known_row(call.step, call.state, key)
+        return item_key(call.state.identity.item_prefix, call.inputs, call.seed, item.key, reads, uses)
 
     def _failed_item(self, scope: Scope, run: StreamRun, item: Item[Any], error: BaseException) -> None:
         machine = self._machine
@@ -253,6 +272,9 @@ class FanOut:
         assert item.make is not None
         assert scope is not None
         run = _stream_run(scope)
+        if machine.known_failure(frame, 0, step, key):
+            run.whole = False
+            return
         claim = None
         if not machine.is_cheap(step):
             claim = machine.store.claim(key)
@@ -290,49 +312,83 @@ class FanOut:
             machine.failed(frame, 0, step, key, error)
         else:
             seconds = time.perf_counter() - started
-            machine.keep_outputs(step, state, outputs)
+            machine.keep_outputs(state, outputs)
             machine.record(key, state, [output.digest for output in outputs], inputs, seconds)
             machine.done(frame, 0, step, key, outputs, seconds, reason)
 
-    def remake(self, frame: Frame, step: Step, *, then_resolve: bool = False) -> None:
+    def remake(self, frame: Frame, step: Step) -> None:
         """Make an item's value again, because its bytes are gone."""
         machine = self._machine
         before, scope = frame.results[0], frame.scope
-        assert isinstance(before, Done)
+        assert isinstance(before, Done), "only what has a result can be made again"
         assert scope is not None
         run = _stream_run(scope)
         started = time.perf_counter()
+        key, outcome = self._regenerated(frame, step, run)
+        seconds = time.perf_counter() - started
+        if isinstance(outcome, BytesMissing | InputsMissing):
+            machine.postpone(frame, 0, _sources(step))
+        elif isinstance(outcome, BaseException):
+            machine.failed(frame, 0, step, key, outcome)
+        else:
+            self._keep_again(run, key, outcome, before, seconds)
+            if machine.remade(frame, 0, step, before, outcome, seconds):
+                self._replace_in_listing(scope, run, frame, Done(tuple(one.digest for one in outcome)))
+
+    def _make_again(self, frame: Frame, step: Step, before: Done) -> None:
+        """Make the value of a listed item again before anything reads it."""
+        machine, scope = self._machine, frame.scope
+        assert scope is not None
+        run = _stream_run(scope)
+        started = time.perf_counter()
+        key, outcome = self._regenerated(frame, step, run)
+        seconds = time.perf_counter() - started
+        with machine.lock:
+            machine.tally.steps[step.index].cached -= 1
+        if isinstance(outcome, BytesMissing | InputsMissing):
+            machine.postpone(frame, 0, _sources(step))
+        elif isinstance(outcome, BaseException):
+            machine.failed(frame, 0, step, key, outcome)
+        else:
+            self._keep_again(run, key, outcome, before, seconds)
+            machine.done(frame, 0, step, key, outcome, seconds, BYTES_GONE)
+            if any(one.digest != known for one, known in zip(outcome, before.digests, strict=True)):
+                run.listed = False
+
+    def _regenerated(self, frame: Frame, step: Step, run: StreamRun) -> tuple[Key | None, Outcome]:
+        """The memo key of an item, and what came of making its value again."""
+        key = frame.memo_key
         try:
             with run.regenerator.lock:
                 item = frame.item or run.regenerator.item(frame.key)
-            value = item.make() if item.make is not None else item.carried
-            outputs = self._encode(step, value)
-        except BytesMissing:
-            with machine.lock:
-                machine.again = True
-                machine.demanded |= {feed.step for feed in step.feeds}
-                machine.flow.remade(frame, 0, ABSENT)
-            return
+            key = key or self._key(run, item)
+            return key, self._encode(step, item.make() if item.make is not None else item.carried)
         except BaseException as error:
-            if then_resolve:
-                frame.results[0] = None
-                with machine.lock:
-                    machine.tally.steps[step.index].cached -= 1
-                machine.failed(frame, 0, step, frame.memo_key, error)
-            else:
-                self._calls.remake_failed(frame, 0, step, frame.memo_key, error)
-            return
-        seconds = time.perf_counter() - started
-        self._calls.remade(frame, 0, step, frame.memo_key, run.call.state, before, outputs, seconds)
-        if then_resolve:
-            with machine.lock:
-                result = frame.results[0]
-                assert isinstance(result, Done)
-                machine.flow.resolve(frame, 0, result)
+            return key, error
+
+    def _keep_again(
+        self, run: StreamRun, key: Key | None, outputs: Sequence[Output], before: Done, seconds: float
+    ) -> None:
+        digests = tuple(output.digest for output in outputs)
+        self._machine.keep_outputs(run.call.state, outputs, spool=digests != before.digests)
+        if key is not None:
+            self._machine.record(key, run.call.state, digests, b"".join(run.call.inputs), seconds)
+
+    def _replace_in_listing(self, scope: Scope, run: StreamRun, frame: Frame, result: Done) -> None:
+        with self._machine.lock:
+            if (column := scope.columns.get(run.call.step.index)) is not None:
+                column.set(frame.index, result)
+            run.listed = False
+        self._write_listing(scope, run)
 
     def _end(self, scope: Scope, run: StreamRun, *, broken: bool) -> None:
         machine = self._machine
-        scope.producer.close()
+        try:
+            scope.producer.close()
+        except BaseException as error:
+            if not broken:
+                self._break_off(scope, run, error)
+                return
         with machine.lock:
             machine.flow.end(scope, broken=broken)
         self._write_listing(scope, run)
@@ -353,6 +409,8 @@ class FanOut:
                 return
             run.listed = True
         column = scope.columns[step.index]
+        if any(not there and index not in run.drops for index, there in enumerate(column.present)):
+            return
         outputs = range(len(step.output_types))
         listing = [
             [
@@ -367,6 +425,12 @@ class FanOut:
         machine.store.put(found, wire)
         seconds = time.perf_counter() - run.started
         machine.record(run.call.key, run.call.state, [found], b"".join(run.call.inputs), seconds)
+        if step.type.signature.wants_context:
+            machine.store.discard_workdir(run.call.key)
+
+
+def _sources(step: Step) -> set[int]:
+    return {feed.step for feed in step.feeds}
 
 
 def _known(key: Key | None) -> Key:

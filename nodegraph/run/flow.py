@@ -3,19 +3,21 @@
 A pure state machine: it runs nothing and knows no thread. Its owner calls it under one lock: `next_task`
 gives what to do, and `resolve`, `emit`, `end` and `hold` tell what came of it. Work is taken depth first,
 the newest item first, so that items leave as early as they can; sources advance only where nothing else is
-ready and the items in flight, and the bytes they hold, are under their bounds.
+ready and the items in flight, and the bytes they hold, are under their bounds. Items that wait for the end of
+another stream do not count against the bounds of that stream: those that others wait for go first.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.producers import Producer
-from nodegraph.plan.program import Program, Step, Watch
-from nodegraph.run.frames import ABSENT, FAILED, SKIPPED, Column, Done, Frame, Result, Scope, Status
+from nodegraph.plan.program import Feed, Program, Step, Watch
+from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
 from nodegraph.types.stream import Item
 
 TaskKind = Literal["call", "remake", "advance", "batch"]
@@ -26,18 +28,19 @@ class Task:
     """Something for a worker to do.
 
     A "call" of `frame` at `position`; "remake": the same, for the bytes of a known result; "advance": pull
-    the next item of `scope`; "batch": run what waits in the batch of step `position`.
+    the next item of `scope`; "batch": run the calls `waiting` of step `position` together.
     """
 
     kind: TaskKind
     frame: Frame | None
     position: int
     scope: Scope | None = None
+    waiting: tuple[tuple[Frame, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bounds on what is in flight: items, and bytes of values that are held for later nodes."""
+    """Bounds on what is in flight: items, and bytes of values that are held for the nodes that read them."""
 
     items: int
     nbytes: int
@@ -52,8 +55,10 @@ class Flow:
         self.calls: list[Task] = []
         self.sources: list[Scope] = []
         self.batches: dict[int, list[tuple[Frame, int]]] = defaultdict(list)
-        self.in_flight = 0
-        self.held = 0
+        ranks = 1 + max((step.rank for step in program.steps), default=0)
+        self.in_flight = [0] * ranks
+        self.held = [0] * ranks
+        self._closing: list[Scope] = []
         self._outputs = _recorded_outputs(program)
         self.root = Frame(program.levels[()], None, None, 0, "")
         self._start(self.root)
@@ -77,7 +82,7 @@ class Flow:
             return self.calls.pop()
         for step, waiting in self.batches.items():
             if len(waiting) >= batch_size:
-                return Task("batch", None, step)
+                return self._batch(step, batch_size)
         for scope in reversed(self.sources):
             if not scope.advancing and self._has_room(scope):
                 scope.advancing = True
@@ -85,14 +90,20 @@ class Flow:
         if idle:
             for step, waiting in self.batches.items():
                 if waiting:
-                    return Task("batch", None, step)
+                    return self._batch(step, batch_size)
         return None
+
+    def _batch(self, step: int, size: int) -> Task:
+        waiting = self.batches[step]
+        self.batches[step] = waiting[size:]
+        return Task("batch", None, step, None, tuple(waiting[:size]))
 
     def _has_room(self, scope: Scope) -> bool:
         """One item per stream may always be in flight, so that no two streams can block each other."""
         if scope.busy == 0:
             return True
-        return self.in_flight < self.bounds.items and self.held < self.bounds.nbytes
+        ranks = slice(scope.rank + 1)
+        return sum(self.in_flight[ranks]) < self.bounds.items and sum(self.held[ranks]) < self.bounds.nbytes
 
     def inherited(self, frame: Frame, position: int) -> tuple[Status, int] | None:
         """The status a call takes over because an input has no value, and the step it comes from.
@@ -102,66 +113,88 @@ class Flow:
         """
         found: tuple[Status, int] | None = None
         for feed in self.step_at(frame, position).feeds:
-            above = frame.above(feed.up)
-            if feed.collects is None:
-                result = above.results[self.program.steps[feed.step].item_position]
-                same_item = feed.up == 0 and frame.scope is not None
-            else:
-                scope = above.scopes.get(feed.collects)
-                result = self._stream_status(above, feed.collects, scope)
-                same_item = False
-            if isinstance(result, Done) or result is None:
-                continue
-            if result is ABSENT or (result is FAILED and same_item):
+            status = self._input_status(frame.above(feed.up), feed)
+            if status is ABSENT:
                 return ABSENT, feed.step
-            found = found or (SKIPPED, feed.step)
+            if status is not None and (found is None or status is LATER):
+                found = status, feed.step
         return found
 
-    def _stream_status(self, frame: Frame, fan_out: int, scope: Scope | None) -> Result | None:
-        if scope is not None:
-            return FAILED if scope.broken else None
-        return frame.results[self.program.steps[fan_out].position]
+    def _input_status(self, above: Frame, feed: Feed) -> Status | None:
+        """Why an input that lives in the frame `above` has no value; None if it has."""
+        if feed.collects is None:
+            result = above.results[self.program.steps[feed.step].item_position]
+            if result is FAILED:
+                return SKIPPED if above.scope is None else ABSENT
+            return result if isinstance(result, Status) else None
+        scope = above.scopes.get(feed.collects)
+        if scope is not None and scope.later:
+            return LATER
+        result = FAILED if scope is not None and scope.broken else None
+        if scope is None:
+            result = above.results[self.program.steps[feed.collects].position]
+        return SKIPPED if result is FAILED else result if isinstance(result, Status) else None
 
     def resolve(self, frame: Frame, position: int, result: Result) -> None:
         """Write down the result of a call and wake what waits for it."""
+        self._resolve(frame, position, result)
+        self._close_scopes()
+
+    def _resolve(self, frame: Frame, position: int, result: Result) -> None:
         frame.results[position] = result
         self._hold_wires(frame, position, result)
         step = self.step_at(frame, position)
+        is_item = self.is_item(frame, position)
         self._record(frame, step, result)
         for dependent in frame.level.dependents[position]:
             self._satisfy(frame, dependent)
         for waiter, place in frame.waiters.pop(position, ()):
             self._satisfy(waiter, place)
-        if not self.is_item(frame, position):
+        if not is_item:
             self._release_inputs(frame, step)
-            if step.fans_out and step.index not in frame.scopes:
-                self._wake_streams(frame, step.index)
-        if not step.late or self.is_item(frame, position):
-            if step.index not in frame.scopes or self.is_item(frame, position):
-                self._settle(frame)
+        if step.fans_out and step.index not in frame.scopes and not is_item:
+            self._wake_streams(frame, step.index)
+        if is_item or not (step.late or step.index in frame.scopes):
+            self._settle(frame)
         self._close_position(frame)
 
     def _close_position(self, frame: Frame) -> None:
         frame.open -= 1
-        if frame.open == 0 and frame.scope is not None:
-            for position in range(len(frame.results)):
-                self._drop_wires(frame, position)
-            scope = frame.scope
-            scope.alive -= 1
-            self._close_scope_if_done(scope)
+        scope = frame.scope
+        if frame.open or scope is None:
+            return
+        self._drop_all_wires(frame)
+        scope.alive -= 1
+        if scope.ended and scope.alive == 0:
+            self._closing.append(scope)
+
+    def _close_scopes(self) -> None:
+        """Resolve the fan-out calls whose streams are through; that may close the streams around them."""
+        while self._closing:
+            scope = self._closing.pop()
+            self._resolve(scope.frame, scope.position, FAILED if scope.broken else Done(()))
 
     def _settle(self, frame: Frame) -> None:
         """One position less keeps the item in flight; the last one frees its place and the bytes it held."""
         frame.busy -= 1
-        if frame.busy == 0 and frame.scope is not None:
-            for position in range(len(frame.results)):
-                self._drop_wires(frame, position)
-            frame.scope.busy -= 1
-            self.in_flight -= 1
-            self._settle_scope_if_done(frame.scope)
+        while frame.busy == 0 and frame.scope is not None:
+            self._drop_all_wires(frame)
+            scope = frame.scope
+            scope.busy -= 1
+            self.in_flight[scope.rank] -= 1
+            if not self._is_settled(scope):
+                return
+            frame = scope.frame
+            frame.busy -= 1
+
+    def _is_settled(self, scope: Scope) -> bool:
+        """Whether a stream that ended has nothing more in flight, so that its outer item may leave."""
+        return scope.ended and scope.busy == 0 and not self.program.steps[scope.step].late
 
     def _release_inputs(self, frame: Frame, step: Step) -> None:
         if step.late:
+            if frame.busy == 0 and frame.scope is not None:
+                self._drop_all_wires(frame)
             return
         for position in {
             self.program.steps[feed.step].item_position
@@ -173,16 +206,23 @@ class Flow:
                 self._drop_wires(frame, position)
 
     def _hold_wires(self, frame: Frame, position: int, result: Result) -> None:
-        if isinstance(result, Done) and result.wires is not None:
-            self.held += result.nbytes if frame.scope is not None else 0
-            if frame.uses[position] == 0 and position not in frame.level.kept:
-                self._drop_wires(frame, position)
+        if not isinstance(result, Done) or result.wires is None:
+            return
+        if frame.uses[position] == 0 and position not in frame.level.kept:
+            result.wires = None
+        elif frame.scope is not None:
+            self.held[frame.scope.rank] += result.nbytes
 
     def _drop_wires(self, frame: Frame, position: int) -> None:
         result = frame.results[position]
         if isinstance(result, Done) and result.wires is not None:
-            self.held -= result.nbytes if frame.scope is not None else 0
+            if frame.scope is not None:
+                self.held[frame.scope.rank] -= result.nbytes
             result.wires = None
+
+    def _drop_all_wires(self, frame: Frame) -> None:
+        for position in range(len(frame.results)):
+            self._drop_wires(frame, position)
 
     def _satisfy(self, frame: Frame, position: int) -> None:
         frame.needs[position] -= 1
@@ -191,10 +231,13 @@ class Flow:
 
     def _record(self, frame: Frame, step: Step, result: Result) -> None:
         scope = frame.scope
-        if scope is None or (column := scope.columns.get(step.index)) is None:
+        if scope is None:
             return
-        column.set(frame.index, result)
-        self._count(scope, step.index)
+        if result is LATER:
+            _mark_later(scope)
+        if (column := scope.columns.get(step.index)) is not None:
+            column.set(frame.index, result)
+            self._count(scope, step.index)
 
     def _count(self, scope: Scope, watch: Watch) -> None:
         """What is watched is resolved for one more item of a stream."""
@@ -228,11 +271,12 @@ class Flow:
             columns,
             self.program.watched.get(step.index, ()),
             stream,
+            step.rank,
         )
         frame.scopes[step.index] = scope
         if step.index in self.program.kept_scopes and frame.scope is not None:
             frame.scope.inner.setdefault(step.index, {})[frame.index] = scope
-        self.sources.append(scope)
+        insort(self.sources, scope, key=lambda source: -source.rank)
         return scope
 
     def emit(self, scope: Scope, key: str, item: Item[object] | None) -> Frame:
@@ -246,7 +290,7 @@ class Flow:
         scope.busy += 1
         scope.alive += 1
         scope.advancing = False
-        self.in_flight += 1
+        self.in_flight[scope.rank] += 1
         self._start(frame)
         return frame
 
@@ -270,18 +314,11 @@ class Flow:
         for source in self.program.watched.get(scope.step, ()):
             if scope.complete(source):
                 self._wake_stream(scope.frame, scope.step, source)
-        self._settle_scope_if_done(scope)
-        self._close_scope_if_done(scope)
-
-    def _settle_scope_if_done(self, scope: Scope) -> None:
-        if scope.ended and scope.busy == 0 and not self.program.steps[scope.step].late:
+        if self._is_settled(scope):
             self._settle(scope.frame)
-            scope.busy = -1
-
-    def _close_scope_if_done(self, scope: Scope) -> None:
-        if scope.ended and scope.alive == 0:
-            scope.alive = -1
-            self.resolve(scope.frame, scope.position, FAILED if scope.broken else Done(()))
+        if scope.alive == 0:
+            self._closing.append(scope)
+            self._close_scopes()
 
     def _start(self, frame: Frame) -> None:
         level = frame.level
@@ -317,11 +354,21 @@ class Flow:
 
     def remade(self, frame: Frame, position: int, result: Result) -> None:
         """The bytes of a known result are at hand again, or its call failed this time."""
+        self._drop_wires(frame, position)
         frame.results[position] = result
         if isinstance(result, Done) and frame.scope is not None:
-            self.held += result.nbytes
+            self.held[frame.scope.rank] += result.nbytes
+        if result is LATER and frame.scope is not None:
+            _mark_later(frame.scope)
         for waiter, place in frame.remakes.pop(position, ()):
             self._satisfy(waiter, place)
+
+
+def _mark_later(scope: Scope | None) -> None:
+    """No stream around a call that was left to another pass may be collected in this one."""
+    while scope is not None and not scope.later:
+        scope.later = True
+        scope = scope.frame.scope
 
 
 def _recorded_outputs(program: Program) -> dict[int, dict[int, tuple[int, ...]]]:

@@ -36,16 +36,27 @@ FAILED: Final = Status("failed")
 SKIPPED: Final = Status("skipped")
 ABSENT: Final = Status("absent")
 """The item was dropped, or failed at an earlier node of its stream: it does not count here."""
+LATER: Final = Status("later")
+"""Another pass has to make bytes again first; streams with such an item are not collected in this pass."""
 
 
 class Done:
-    """The result of a call: the digest of each output, and their wire forms while they are at hand."""
+    """The result of a call.
 
-    __slots__ = ("digests", "wires")
+    Attributes:
+        digests: of each output.
+        wires: their wire forms, while they are at hand.
+        fresh: whether it was made in this run.
+    """
 
-    def __init__(self, digests: tuple[Digest, ...], wires: tuple[Wire, ...] | None = None) -> None:
+    __slots__ = ("digests", "fresh", "wires")
+
+    def __init__(
+        self, digests: tuple[Digest, ...], wires: tuple[Wire, ...] | None = None, *, fresh: bool = False
+    ) -> None:
         self.digests = digests
         self.wires = wires
+        self.fresh = fresh
 
     @property
     def nbytes(self) -> int:
@@ -171,7 +182,9 @@ class Scope:
         keys: the item keys so far, in source order.
         columns: per recorded step, the digests of its outputs.
         resolved: per watched step or inner stream, of how many items it is resolved.
+        rank: of its fan-out step.
         ended: the producer gave its last item; broken: it raised before that.
+        later: a call for one of its items, or below, was left to another pass.
         busy, alive: frames in flight, and frames not finished.
         inner: per fan-out step and item, the streams below this one that are read after their frame is gone.
     """
@@ -186,9 +199,11 @@ class Scope:
         "frame",
         "inner",
         "keys",
+        "later",
         "name",
         "position",
         "producer",
+        "rank",
         "resolved",
         "step",
         "stream",
@@ -204,6 +219,7 @@ class Scope:
         columns: dict[int, Column],
         watched: tuple[Watch, ...],
         stream: object,
+        rank: int,
     ) -> None:
         self.step = step
         self.name = name
@@ -214,8 +230,10 @@ class Scope:
         self.keys: list[str] = []
         self.columns = columns
         self.resolved: dict[Watch, int] = dict.fromkeys(watched, 0)
+        self.rank = rank
         self.ended = False
         self.broken = False
+        self.later = False
         self.advancing = False
         self.busy = 0
         self.alive = 0
@@ -226,7 +244,7 @@ class Scope:
         return self.ended and self.resolved[watch] == len(self.keys)
 
     def present(self, step: int, output: int, also: tuple[int, ...] = ()) -> Iterator[tuple[str, Digest]]:
-        """The (item key, digest) pairs of a step's output; items missing from a step of `also` are left out."""
+        """The (item key, digest) pairs of a step's output, without items missing from a step of `also`."""
         column = self.columns[step]
         others = [self.columns[other].present for other in also]
         for index, key in enumerate(self.keys):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nodegraph.plan.keys import stream_digest
 from nodegraph.plan.program import Feed, Program, Step
-from nodegraph.plan.values import BytesMissing, NestedStream, StoredStream, Values
+from nodegraph.plan.values import ARTIFACT, BytesMissing, NestedStream, StoredStream, Values
 from nodegraph.run.frames import Done, Frame
 from nodegraph.store import Store
 from nodegraph.types.wire import Digest
@@ -28,25 +30,72 @@ class Arguments:
     streams_missing: set[int]
 
 
-def input_digests(program: Program, step: Step, frame: Frame) -> list[Digest]:
-    """The digests of a step's linked inputs, in the order of its feeds; the linked seed is left out."""
+def input_digests(
+    program: Program, step: Step, frame: Frame, store: Store, values: Values, peeked: Mapping[str, Any]
+) -> list[Digest]:
+    """The digests of a step's linked inputs, in the order of its feeds; the linked seed is left out.
+
+    Args:
+        program: the program.
+        step: the step that is called.
+        frame: the item it is called for.
+        store: hashes the files that are read by content.
+        values: loads the paths of a stream of such files.
+        peeked: the values of the inputs that `peeks` names.
+
+    Raises:
+        OSError: if such a file cannot be read.
+        BytesMissing: if the bytes of such a path in a stream are gone.
+    """
+
+    def content(path: Path | None, named: Digest) -> Digest:
+        return named if path is None else store.file_digest(path)
+
     digests: list[Digest] = []
     for feed in step.feeds:
         if feed.name == step.linked_seed:
             continue
-        if feed.collects is None:
-            result = frame.above(feed.up).results[program.steps[feed.step].item_position]
-            assert isinstance(result, Done), "an input without a result is inherited, not read"
-            digests.append(result.digests[feed.output])
-        else:
-            digests.append(_stream_digest(step, feed, frame))
+        if feed.collects is not None:
+            load = _content_loader(feed, values, content) if feed.by_content else None
+            digests.append(_stream_digest(step, feed, frame, load))
+            continue
+        found = _result_at(program, feed, frame).digests[feed.output]
+        digests.append(content(peeked[feed.name], found) if feed.by_content else found)
     return digests
 
 
-def _stream_digest(step: Step, feed: Feed, frame: Frame) -> Digest:
+def _content_loader(
+    feed: Feed, values: Values, content: Callable[[Path | None, Digest], Digest]
+) -> Callable[[Digest], Digest]:
+    def load(digest: Digest) -> Digest:
+        value = values.load(digest)
+        return content(feed.convert(value) if feed.convert is not None else value, digest)
+
+    return load
+
+
+def peeks(step: Step) -> tuple[Feed, ...]:
+    """The inputs whose value, not its digest, enters the key: the linked seed, and paths read by content."""
+    return tuple(
+        feed
+        for feed in step.feeds
+        if feed.name == step.linked_seed or (feed.by_content and feed.collects is None)
+    )
+
+
+def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
+    result = frame.above(feed.up).results[program.steps[feed.step].item_position]
+    assert isinstance(result, Done), "an input without a result is inherited, not read"
+    return result
+
+
+def _stream_digest(step: Step, feed: Feed, frame: Frame, load: Callable[[Digest], Digest] | None) -> Digest:
+    def digest_of(entries: Iterable[tuple[str, Digest]]) -> Digest:
+        return stream_digest(entries if load is None else ((key, load(digest)) for key, digest in entries))
+
     if feed.inner is None:
-        return stream_digest(entries_of(step, feed, frame))
-    return stream_digest((key, stream_digest(inside)) for key, inside in nested_entries_of(step, feed, frame))
+        return digest_of(entries_of(step, feed, frame))
+    return stream_digest((key, digest_of(inside)) for key, inside in nested_entries_of(step, feed, frame))
 
 
 def nested_entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, list[tuple[str, Digest]]]]:
@@ -64,7 +113,7 @@ def nested_entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, l
 
 
 def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]:
-    """The (item key, digest) pairs of a stream input, matched by key with the node's other inputs from that stream."""
+    """The (item key, digest) pairs of a stream input, matched by key with others from the same stream."""
     assert feed.collects is not None
     scope = frame.above(feed.up).scopes[feed.collects]
     also = tuple(
@@ -73,52 +122,51 @@ def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]
     return list(scope.present(feed.step, feed.output, also))
 
 
-def load_arguments(program: Program, step: Step, frame: Frame, store: Store, values: Values) -> Arguments:
-    """Load the linked inputs of a call."""
+def load_arguments(
+    program: Program, step: Step, frame: Frame, values: Values, feeds: Sequence[Feed] | None = None
+) -> Arguments:
+    """Load the linked inputs of a call, or only those of `feeds`."""
     found = Arguments({}, [], set())
-    for feed in step.feeds:
+    for feed in step.feeds if feeds is None else feeds:
         if feed.collects is not None:
-            _load_stream(step, feed, frame, store, values, found)
+            _load_stream(program, step, feed, frame, values, found)
             continue
         source = frame.above(feed.up)
         position = program.steps[feed.step].item_position
-        loaded, value = _load(source, position, feed, store, values)
-        if loaded:
+        try:
+            value = _load(_result_at(program, feed, frame), feed.output, values)
+        except BytesMissing:
+            if (source, position) not in found.missing:
+                found.missing.append((source, position))
+        else:
             found.values[feed.name] = feed.convert(value) if feed.convert is not None else value
-        elif (source, position) not in found.missing:
-            found.missing.append((source, position))
     return found
 
 
 def _load_stream(
-    step: Step, feed: Feed, frame: Frame, store: Store, values: Values, found: Arguments
+    program: Program, step: Step, feed: Feed, frame: Frame, values: Values, found: Arguments
 ) -> None:
     if feed.inner is None:
         entries = entries_of(step, feed, frame)
-        found.values[feed.name] = StoredStream(entries, values)
+        found.values[feed.name] = StoredStream(entries, values, feed.convert)
     else:
         nested = nested_entries_of(step, feed, frame)
-        found.values[feed.name] = NestedStream(nested, values)
+        found.values[feed.name] = NestedStream(nested, values, feed.convert)
         entries = [entry for _, inside in nested for entry in inside]
-    if not all(store.has(digest) for _, digest in entries):
+    is_artifact = program.steps[feed.step].output_types[feed.output] == ARTIFACT
+    is_there = values.can_load if is_artifact else values.has
+    if not all(is_there(digest) for _, digest in entries):
         found.streams_missing.add(feed.step)
 
 
-def _load(source: Frame, position: int, feed: Feed, store: Store, values: Values) -> tuple[bool, Any]:
-    result = source.results[position]
-    assert isinstance(result, Done)
-    digest = result.digests[feed.output]
+def _load(result: Done, output: int, values: Values) -> Any:
+    digest = result.digests[output]
+    # Taken once: another thread may let go of the wire forms meanwhile.
     wires = result.wires
-    wire = wires[feed.output] if wires is not None else store.get(digest)
-    if wire is None:
-        return False, None
-    try:
-        return True, values.decode(wire, digest)
-    except BytesMissing:
-        return False, None
+    return values.load(digest) if wires is None else values.decode(wires[output], digest)
 
 
-def linked_seed(step: Step, arguments: dict[str, Any], base: int) -> int:
+def linked_seed(step: Step, peeked: Mapping[str, Any], base: int) -> int:
     """The base seed of a call: the value of the linked input `seed`, else the node's or the graph's."""
-    linked: Any = arguments.get(step.linked_seed) if step.linked_seed else None
+    linked: Any = peeked.get(step.linked_seed) if step.linked_seed else None
     return base if linked is None else int(linked)

@@ -1,4 +1,4 @@
-"""What the parts of a running pass share: program, flow, store, tally, and how the end of a call is written down."""
+"""What the parts of a running pass share, and how the end of a call is written down."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
-from nodegraph.events import CallCached, CallDone, CallDropped, CallFailed, CallSkipped, CallStarted, Event
+from nodegraph.events import (
+    CallCached,
+    CallDone,
+    CallDropped,
+    CallFailed,
+    CallProgress,
+    CallSkipped,
+    CallStarted,
+    Event,
+)
 from nodegraph.node.context import Context, Drop
 from nodegraph.plan.identity import StepIdentity, identify, reason
 from nodegraph.plan.keys import derived_seed
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import Values
+from nodegraph.run.capture import outside_call
 from nodegraph.run.flow import Flow
-from nodegraph.run.frames import ABSENT, FAILED, SKIPPED, Done, Frame, Status
+from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done, Frame, Status
 from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
@@ -26,6 +36,9 @@ from nodegraph.types.wire import Digest
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
+
+BYTES_GONE = "bytes not in the store"
+"""Why a call whose result is known runs again."""
 
 SHOWN_SECONDS = 0.010
 """Calls that took longer are reported one by one; cheaper ones only in their node's counts."""
@@ -39,14 +52,14 @@ class StepState:
         identity: what the step is made of.
         recipe: the store's number for type, version, params.
         forced: results in the store do not count.
-        stores: bytes of its results are kept, at least until the run ends.
-        spools: they are kept only until the run ends.
+        keeps: bytes of its results are kept in the store.
+        spools: if not, they are kept until the run ends.
     """
 
     identity: StepIdentity
     recipe: int
     forced: bool
-    stores: bool
+    keeps: bool
     spools: bool
 
 
@@ -59,11 +72,11 @@ class Machine:
         demanded: steps whose results must be there as bytes, not only as digests.
         failures: calls that failed in this run, by key; they are not tried twice.
         expected: seconds a call of a type takes, as far as known.
+        spooled: bytes that are in the store only until the run ends.
     """
 
     program: Program
     store: Store
-    values: Values
     run: int
     forced: frozenset[str]
     selection: Selection
@@ -76,17 +89,23 @@ class Machine:
     demanded: set[int] = field(default_factory=set[int])
     failures: dict[Key, CallError] = field(default_factory=dict[Key, CallError])
     expected: dict[str, float | None] = field(default_factory=dict[str, float | None])
-    spooled: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
+        self.spooled: set[Digest] = set()
+        self.values = Values(self.store)
+        self.emit = outside_call(self.emit)
         self._states: dict[int, StepState | OSError] = {}
         self._passes = 0
 
     def begin_pass(self, flow: Flow) -> None:
         """Start over with fresh counts; what earlier passes did is in the store."""
         self.flow = flow
+        tally = Tally(self.program)
+        if self._passes:
+            for counts, earlier in zip(tally.steps, self.tally.steps, strict=True):
+                counts.reasons = earlier.reasons
+        self.tally = tally
         self._passes += 1
-        self.tally = Tally(self.program)
         self.again = False
 
     def clock(self) -> float:
@@ -112,15 +131,13 @@ class Machine:
 
     def _new_state(self, step: Step) -> StepState:
         identity = identify(self.program, step, self.store)
-        recorded = any(index == step.index for index, _ in self.program.recorded)
-        read_late = step.item_position in self.program.levels[step.node.output_chain].kept
+        is_output = any(index == step.index for _, index, _ in self.program.outputs)
         return StepState(
             identity=identity,
             recipe=self.store.recipe(identity.prefix),
             forced=step.id in self.forced,
-            stores=step.type.keep or recorded or read_late,
-            spools=not step.type.keep
-            and not any(index == step.index for _, index, _ in self.program.outputs),
+            keeps=step.type.keep or is_output,
+            spools=step.index in self.program.read_late,
         )
 
     def seed(self, step: Step, base: int, inputs: Sequence[Digest], frame: Frame) -> int | None:
@@ -134,15 +151,17 @@ class Machine:
         return reason(state.identity, key, self.store, forced=state.forced)
 
     def known_row(self, step: Step, state: StepState, key: Key) -> Row | None:
-        """The stored result of a call, if it counts: not forced, and its bytes there where they are demanded."""
+        """The stored result of a call, if it counts: not forced, its bytes there where they are demanded."""
         row = self.store.lookup(key)
         if row is None or (state.forced and row.run != self.run):
             return None
         if row.dropped is None and len(row.outputs) != len(step.output_types):
             return None
-        if step.index in self.demanded and not all(map(self.store.has, row.outputs)):
-            return None
-        return row
+        return row if self.is_there(step, row.outputs) else None
+
+    def is_there(self, step: Step, outputs: Sequence[Digest]) -> bool:
+        """Whether the bytes of a result are there, as far as they are demanded."""
+        return step.index not in self.demanded or all(map(self.values.can_load, outputs))
 
     def is_cheap(self, step: Step) -> bool:
         """Whether a call of this type is known to take less than what is claimed and reported."""
@@ -155,8 +174,6 @@ class Machine:
         """The context of one call."""
 
         def progress(done: float, total: float | None) -> None:
-            from nodegraph.events import CallProgress
-
             self.emit(CallProgress(self.clock(), step.id, frame.label, done, total))
 
         return Context(
@@ -175,11 +192,13 @@ class Machine:
             counts = self.tally.steps[step.index]
             counts.executed += now
             counts.cached += not now
+            counts.seconds += row.seconds if now else 0.0
             counts.calls += key[:8]
             if row.dropped is not None:
                 counts.dropped += 1
                 counts.drops[row.dropped] += 1
-            self.flow.resolve(frame, position, ABSENT if row.dropped is not None else Done(row.outputs))
+            result = ABSENT if row.dropped is not None else Done(row.outputs, fresh=now)
+            self.flow.resolve(frame, position, result)
         if row.dropped is not None:
             self.emit(CallDropped(self.clock(), step.id, frame.label, row.dropped, not now))
         elif not self.is_cheap(step):
@@ -190,20 +209,22 @@ class Machine:
         if not self.is_cheap(step):
             self.emit(CallStarted(self.clock(), step.id, frame.label, reason))
 
-    def keep_outputs(self, step: Step, state: StepState, outputs: Sequence[Output]) -> None:
-        """Put the bytes of a result into the store, as far as the node keeps any."""
-        if not state.stores:
-            return
+    def keep_outputs(self, state: StepState, outputs: Sequence[Output], *, spool: bool = False) -> None:
+        """Put the bytes of a result into the store, as far as the node, or this run (`spool`), needs them."""
         for output in outputs:
-            if output.wire is not None:
+            if output.wire is None:
+                continue
+            if state.keeps:
+                self.spooled.discard(output.digest)
                 self.store.put(output.digest, output.wire)
-                if state.spools:
-                    self.spooled += output.digest
+            elif (spool or state.spools) and not self.store.has(output.digest):
+                self.spooled.add(output.digest)
+                self.store.put(output.digest, output.wire)
 
     def record(
         self, key: Key, state: StepState, row_outputs: Sequence[Digest], inputs: bytes, seconds: float
     ) -> None:
-        """Write a finished call's row; one that took long is committed before this returns."""
+        """Write down a finished call; one that took long is committed before this returns."""
         row = Row(tuple(row_outputs), None, seconds, state.recipe, inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
 
@@ -256,11 +277,11 @@ class Machine:
         self.emit(CallDropped(self.clock(), step.id, frame.label, drop.reason, False))
 
     def failed(self, frame: Frame, position: int, step: Step, key: Key | None, error: BaseException) -> None:
-        """A call raised."""
-        failure = self.failure(step, frame, error)
-        self.note_failure(frame, step, key, failure)
-        with self.lock:
-            self.flow.resolve(frame, position, FAILED)
+        """A call raised. If that is because the run is being stopped, the call counts as not begun."""
+        if self.cancelled():
+            return
+        self.note_failure(frame, step, key, self.failure(step, frame, error))
+        self._leave_without(frame, position, step, FAILED)
 
     def failure(self, step: Step, frame: Frame, error: BaseException) -> CallError:
         """What to tell of an exception of a node."""
@@ -274,24 +295,45 @@ class Machine:
 
     def note_failure(self, frame: Frame, step: Step, key: Key | None, failure: CallError) -> None:
         """Count and remember a failure."""
-        if key is not None:
+        known = key is not None and key in self.failures
+        if key is not None and not known:
             self.store.record_failure(key, failure.error, failure.message)
         with self.lock:
             if key is not None:
                 self.failures[key] = failure
                 self.tally.steps[step.index].calls += key[:8]
-            self.tally.failure(step.index, _place(frame), failure)
-        self.emit(
-            CallFailed(self.clock(), step.id, frame.label, failure.error, failure.message, failure.traceback)
-        )
+            self.tally.failure(step.index, place_of(frame), failure)
+        if not known:
+            self._tell_failure(failure)
         self.fail_fast()
+
+    def _tell_failure(self, failure: CallError) -> None:
+        self.emit(
+            CallFailed(
+                self.clock(), failure.node, failure.item, failure.error, failure.message, failure.traceback
+            )
+        )
+
+    def known_failure(self, frame: Frame, position: int, step: Step, key: Key) -> bool:
+        """Take over the failure of an equal call in this run; False if there is none."""
+        known = self.failures.get(key)
+        if known is None:
+            return False
+        failure = replace(known, node=step.id, item=frame.label)
+        with self.lock:
+            self.tally.steps[step.index].calls += key[:8]
+            self.tally.failure(step.index, place_of(frame), failure)
+            self.flow.resolve(frame, position, FAILED)
+        if self._passes == 1:
+            self._tell_failure(failure)
+        return True
 
     def inherited(self, frame: Frame, position: int, step: Step, status: Status, source: int) -> None:
         """A call takes over why an input has no value."""
-        with self.lock:
-            if status is SKIPPED:
+        if status is SKIPPED:
+            with self.lock:
                 self.tally.steps[step.index].skipped += 1
-            self.flow.resolve(frame, position, status)
+        self._leave_without(frame, position, step, status)
         if status is SKIPPED:
             self.emit(CallSkipped(self.clock(), step.id, frame.label, self.program.steps[source].id))
 
@@ -300,13 +342,58 @@ class Machine:
         with self.lock:
             self.again = True
             self.demanded |= steps
-            self.flow.resolve(frame, position, ABSENT)
+        self._leave_without(frame, position, self.flow.step_at(frame, position), LATER)
+
+    def _leave_without(self, frame: Frame, position: int, step: Step, status: Status) -> None:
+        """A call has no result, or one that was known has no value after all."""
+        with self.lock:
+            before = frame.results[position]
+            if not isinstance(before, Done):
+                self.flow.resolve(frame, position, status)
+                return
+            counts = self.tally.steps[step.index]
+            counts.executed -= before.fresh
+            counts.cached -= not before.fresh
+            self.flow.remade(frame, position, status)
+
+    def remade(
+        self, frame: Frame, position: int, step: Step, before: Done, outputs: Sequence[Output], seconds: float
+    ) -> bool:
+        """The bytes of a known result were made again; returns whether they differ.
+
+        What was done with the others is then done again, in another pass.
+        """
+        result = result_of(outputs)
+        changed = result.digests != before.digests
+        with self.lock:
+            counts = self.tally.steps[step.index]
+            counts.executed += not before.fresh
+            counts.cached -= not before.fresh
+            counts.seconds += seconds
+            counts.reasons[BYTES_GONE] += 1
+            self.again = self.again or changed
+            self.flow.remade(frame, position, result)
+        return changed
+
+    def dropped_now(
+        self, frame: Frame, position: int, step: Step, key: Key, drop: Drop, seconds: float, inputs: bytes
+    ) -> None:  # fmt: skip
+        """A call that has a result dropped its item when its bytes were needed again."""
+        row = Row((), drop.reason, seconds, self.state(step).recipe, inputs, self.run)
+        self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+        self.again = True
+        self._leave_without(frame, position, step, LATER)
+
+    def close(self) -> None:
+        """Remove what was kept only for this run."""
+        self.store.evict(list(self.spooled))
 
 
 def result_of(outputs: Sequence[Output]) -> Done:
     """The result of a call as the flow holds it."""
     wires = tuple(output.wire for output in outputs if output.wire is not None)
-    return Done(tuple(output.digest for output in outputs), wires if len(wires) == len(outputs) else None)
+    digests = tuple(output.digest for output in outputs)
+    return Done(digests, wires if len(wires) == len(outputs) else None, fresh=True)
 
 
 def message_of(error: BaseException) -> str:
@@ -322,7 +409,8 @@ def own_frames(trace: TracebackType | None, error: BaseException) -> str:
     return "".join(lines).rstrip()
 
 
-def _place(frame: Frame) -> tuple[int, ...]:
+def place_of(frame: Frame) -> tuple[int, ...]:
+    """The item's place along its origin."""
     indices: list[int] = []
     current: Frame | None = frame
     while current is not None and current.scope is not None:

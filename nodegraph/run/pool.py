@@ -7,14 +7,16 @@ Another worker is woken only when there is more to do and what this one begins i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Sequence
 
 from nodegraph.events import NodeAdvanced
-from nodegraph.run.capture import current_call
+from nodegraph.plan.program import Step
+from nodegraph.run.capture import WORKER_NAME, running
 from nodegraph.run.execute import Busy, Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.flow import Flow, Task
-from nodegraph.run.frames import Done
+from nodegraph.run.frames import Done, Frame
 from nodegraph.run.machine import Machine
 
 BATCH_SIZE = 16
@@ -31,39 +33,34 @@ class Pool:
         self._jobs = jobs
         self._calls = Calls(machine)
         self._fan_out = FanOut(machine, self._calls)
-        self._changed = threading.Condition(machine.lock)
+        self._more = threading.Condition(machine.lock)
+        self._over = threading.Condition(machine.lock)
         self._running = 0
         self._idle = 0
         self._stopping = False
         self._crash: BaseException | None = None
+        self._cancelled = machine.cancelled
         self._deferred: list[Task] = []
         self._parked: dict[Hashable, list[Task]] = {}
         self._seen: dict[str, tuple[int, ...]] = {}
 
-    def run(self, cancelled: Callable[[], bool], cancel: Callable[[], None]) -> bool:
-        """Run until nothing is left (True) or the run is cancelled (False).
+    def run(self, cancel: Callable[[], None]) -> bool:
+        """Run until nothing is left (True) or the run is cancelled (False); Ctrl-C calls `cancel`.
 
         A cancelled run waits a few seconds for the calls that are running, then leaves them behind.
         """
         threads = [
-            threading.Thread(target=self._work, name=f"nodegraph-{index}", daemon=True)
+            threading.Thread(target=self._work, name=f"{WORKER_NAME}{index}", daemon=True)
             for index in range(self._jobs)
         ]
         for thread in threads:
             thread.start()
-        over = False
-        while not over and any(thread.is_alive() for thread in threads):
+        while not self._is_over():
             try:
-                over = self._tick(cancelled)
+                self._tick()
             except KeyboardInterrupt:
                 cancel()
-        waited = 0.0
-        while self._stopping and waited < _GRACE and any(thread.is_alive() for thread in threads):
-            threads[0].join(_TICK)
-            waited += _TICK
-        if not self._stopping:
-            for thread in threads:
-                thread.join()
+        self._wait(threads)
         self._report()
         if self._crash is not None:
             raise self._crash
@@ -73,27 +70,37 @@ class Pool:
         """Begin no further call."""
         self._stopping = True
 
-    def _tick(self, cancelled: Callable[[], bool]) -> bool:
-        """Look after what no worker does; returns whether the pass is over."""
-        with self._changed:
-            if not (self._flow.finished or self._stopping):
-                self._changed.wait(_TICK)
-            if cancelled():
-                self._stopping = True
+    def _is_over(self) -> bool:
+        return self._stopping or self._flow.finished or self._cancelled()
+
+    def _wait(self, threads: Sequence[threading.Thread]) -> None:
+        """Wait for the calls that are running."""
+        until = None if self._flow.finished else time.monotonic() + _GRACE
+        with self._more:
+            self._more.notify_all()
+        for thread in threads:
+            thread.join(None if until is None else max(0.0, until - time.monotonic()))
+        if not any(thread.is_alive() for thread in threads):
+            for scope in self._flow.sources:
+                scope.producer.close()
+
+    def _tick(self) -> None:
+        """Look after what no worker does."""
+        with self._over:
+            if not self._is_over():
+                self._over.wait(_TICK)
             if self._deferred:
                 self._flow.calls.extend(self._deferred)
                 self._deferred.clear()
             if self._idle:
-                self._changed.notify_all()
-            over = self._flow.finished or self._stopping
+                self._more.notify_all()
         self._report()
-        return over
 
     def _report(self) -> None:
         """Emit the counts of the nodes that moved."""
         machine = self._machine
         moved: list[NodeAdvanced] = []
-        with self._changed:
+        with self._more:
             for step, counts in zip(machine.program.steps, machine.tally.steps, strict=True):
                 snapshot = counts.snapshot()
                 if self._seen.get(step.id) != snapshot:
@@ -120,26 +127,25 @@ class Pool:
             except Busy:
                 again = task
             except BaseException as bug:
-                self._crash = bug
+                self._crash = self._crash or bug
                 self._stopping = True
             self._give_back(task, again)
 
     def _take(self) -> Task | None:
-        with self._changed:
-            while not (self._stopping or self._flow.finished):
+        with self._more:
+            while not self._is_over():
                 task = self._flow.next_task(batch_size=BATCH_SIZE, idle=self._running == 0)
                 if task is None:
                     self._idle += 1
-                    self._changed.wait()
+                    self._more.wait()
                     self._idle -= 1
-                elif self._park(task):
-                    continue
-                else:
+                elif not self._park(task):
                     self._running += 1
                     if self._idle and not self._is_cheap(task):
-                        self._changed.notify()
+                        self._more.notify()
                     return task
-            self._changed.notify_all()
+            self._more.notify_all()
+            self._over.notify()
             return None
 
     def _park(self, task: Task) -> bool:
@@ -154,7 +160,7 @@ class Pool:
         return False
 
     def _give_back(self, task: Task, again: Task | None) -> None:
-        with self._changed:
+        with self._more:
             self._running -= 1
             if again is not None:
                 self._deferred.append(again)
@@ -162,7 +168,7 @@ class Pool:
             if function is not None:
                 self._flow.calls.extend(self._parked.pop(function))
             if self._running == 0 and self._idle:
-                self._changed.notify()
+                self._more.notify()
 
     def _exclusive(self, task: Task) -> Hashable | None:
         step = self._machine.program.steps[self._step_index(task)]
@@ -181,42 +187,35 @@ class Pool:
         return task.frame.level.members[task.position]
 
     def _perform(self, task: Task) -> None:
-        if task.kind == "batch":
-            self._perform_batch(task.position)
-        elif task.scope is not None:
-            current_call.set((self._machine.program.steps[task.scope.step].id, task.scope.frame.label))
-            self._fan_out.advance(task.scope)
-        else:
-            self._perform_call(task)
+        step = self._machine.program.steps[self._step_index(task)]
+        frame = task.scope.frame if task.scope is not None else task.frame
+        with running((step.id, frame.label if frame is not None else "")):
+            if task.kind == "batch":
+                self._perform_batch(step, task.waiting)
+            elif task.scope is not None:
+                self._fan_out.advance(task.scope)
+            else:
+                assert frame is not None
+                self._perform_call(task, frame, step)
 
-    def _perform_batch(self, index: int) -> None:
-        step = self._machine.program.steps[index]
-        with self._changed:
-            waiting = self._flow.batches[index][:BATCH_SIZE]
-            del self._flow.batches[index][:BATCH_SIZE]
-        current_call.set((step.id, ""))
+    def _perform_batch(self, step: Step, waiting: Sequence[tuple[Frame, int]]) -> None:
         for frame, position in self._calls.run_batch(step, waiting):
-            with self._changed:
+            with self._more:
                 self._deferred.append(Task("call", frame, position))
 
-    def _perform_call(self, task: Task) -> None:
-        frame, position = task.frame, task.position
-        assert frame is not None
-        step = self._flow.step_at(frame, position)
-        current_call.set((step.id, frame.label))
+    def _perform_call(self, task: Task, frame: Frame, step: Step) -> None:
+        position = task.position
         is_item = self._flow.is_item(frame, position)
-        if task.kind == "remake" or isinstance(frame.results[position], Done):
+        inherited = None if is_item else self._flow.inherited(frame, position)
+        if inherited is not None:
+            self._machine.inherited(frame, position, step, *inherited)
+        elif isinstance(frame.results[position], Done):
             if is_item:
                 self._fan_out.remake(frame, step)
             else:
                 self._calls.remake(frame, position, step)
-            return
-        if is_item:
+        elif is_item:
             self._fan_out.make(frame, step)
-            return
-        inherited = self._flow.inherited(frame, position)
-        if inherited is not None:
-            self._machine.inherited(frame, position, step, *inherited)
         elif step.fans_out:
             self._fan_out.open(frame, position, step)
         else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from nodegraph.node.context import Drop
 from nodegraph.node.signature import NodeType
+from nodegraph.plan.convert import as_declared
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import StoredItem
 from nodegraph.types.builtin import Artifact
-from nodegraph.types.ports import Scalar, Type, conforms
+from nodegraph.types.ports import Type, Variable, conforms
 from nodegraph.types.wire import Digest, Wire, digest, encode
 
 
@@ -23,7 +23,9 @@ class WrongResult(TypeError):
 class FileIntake(Protocol):
     """Takes a file into the store and gives its BLAKE3 (hex) and size."""
 
-    def adopt(self, path: Path, /) -> tuple[str, int]: ...
+    def adopt(self, path: Path, /) -> tuple[str, int]:
+        """Move a file in."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,10 @@ def check_batch(node_type: NodeType, results: Any, count: int) -> Sequence[Any]:
         raise WrongResult(
             f"{node_type.id} must return a list, one result per item; it returned {_shown(results)}"
         )
-    if len(results) != count:  # pyright: ignore[reportUnknownArgumentType]
-        raise WrongResult(f"{node_type.id} got {count} items and returned {len(results)} results")  # pyright: ignore[reportUnknownArgumentType]
-    return results  # pyright: ignore[reportUnknownVariableType]
-
-
-def is_drop(result: Any) -> bool:
-    """Whether a batch left an item out by returning `Drop(...)` in its place."""
-    return isinstance(result, Drop)
+    found = cast("Sequence[Any]", results)
+    if len(found) != count:
+        raise WrongResult(f"{node_type.id} got {count} items and returned {len(found)} results")
+    return found
 
 
 def _split(node_type: NodeType, result: Any) -> Sequence[Any]:
@@ -75,20 +73,29 @@ def _split(node_type: NodeType, result: Any) -> Sequence[Any]:
         return (result,)
     if not isinstance(result, declared):
         raise WrongResult(f"{node_type.id} returned {_shown(result)}; it declares {declared.__name__}")
-    return result  # type: ignore[return-value]
+    return cast("Sequence[Any]", result)
 
 
 def _encode(node_type: NodeType, name: str, type_: Type, value: Any, files: FileIntake) -> Output:
     if isinstance(value, StoredItem):
-        return Output(value.digest, None)
+        if _passes_on(node_type, type_):
+            return Output(value.digest, None)
+        value = value.value
     if not conforms(value, type_):
         raise WrongResult(f"{node_type.id} returned {_shown(value)} as {name!r}; it declares {type_}")
-    if type_ == Scalar("float"):
-        value = float(value)
+    value = as_declared(value, type_)
     if isinstance(value, Artifact):
         value = take_files(value, files)
     wire = encode(value)
     return Output(digest(wire), wire)
+
+
+def _passes_on(node_type: NodeType, type_: Type) -> bool:
+    """Whether all that the node's streams carry is of an output's type already, so that none is loaded."""
+    inputs = node_type.signature.inputs
+    return all(
+        isinstance(port.type, Variable) or port.type == type_ for port in inputs if port.arity == "stream"
+    )
 
 
 def take_files(artifact: Artifact, files: FileIntake) -> Artifact:
@@ -119,7 +126,7 @@ def take_files(artifact: Artifact, files: FileIntake) -> Artifact:
 
 
 def _shown(value: Any) -> str:
-    kind: Any = type(value)
+    kind = cast("Any", type(value))
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     text = repr(value)
     return f"{text} ({name})" if len(text) <= 40 and "\n" not in text else f"a {name}"
