@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nodegraph import Graph
 from nodegraph.node.streams import stream_flatten_pair
+from nodes.evaluate import mean, track_iou
 from nodes.export import export_coco, export_preview, export_yolo
 from nodes.image import annotate_image, annotate_video, encode_image
 from nodes.label import disocclusion, filter_tracks, select_frames
@@ -37,6 +38,8 @@ def camera_motion_graph() -> Graph:
         camera_motion, id="clip", image=photos.image, boxes=photos.boxes, frames=8, path="orbit_right"
     )
     track = g.add(track_flow, id="track", video=clip, boxes=photos.boxes)
+    quality = g.add(track_iou, id="quality", tracked=track.boxes, truth=clip.boxes)
+    mean_iou = g.add(mean, id="track_iou", values=quality.mean_iou)
     clean = g.add(
         disocclusion, id="clean", video=clip, revealed=clip.revealed, boxes=track.boxes, mode="fill"
     )
@@ -68,7 +71,7 @@ def camera_motion_graph() -> Graph:
         clips=clip_file,
         title="Camera motion",
     )
-    for name, node in (("coco", coco), ("yolo", yolo), ("preview", preview)):
+    for name, node in (("coco", coco), ("yolo", yolo), ("preview", preview), ("track_iou", mean_iou)):
         g.output(name, node)
     return g
 
@@ -81,7 +84,7 @@ def main() -> None:
         return
     run = graph.run(out="out/camera_motion")
     for name, output in run.outputs.items():
-        print(f"{name}: {output.path}")
+        print(f"{name}: {output.path or output.value}")
     print(f"report: {run.folder / 'report.html'}")
 
 
