@@ -1,8 +1,13 @@
-"""What a user can do with a graph: plan it, run it, look at a value, trace a file. The command line uses only this."""
+"""What a user can do with a graph: plan it, run it, look at a value, trace a file.
+
+The command line uses only this.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +18,12 @@ from nodegraph.check.check import GraphLike, check
 from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
+from nodegraph.place.devices import available, parse_devices
 from nodegraph.plan.forecast import forecast
 from nodegraph.plan.plan import Plan
 from nodegraph.plan.producers import Selection
-from nodegraph.plan.program import Program, compile_program
-from nodegraph.plan.values import BytesMissing, StoredStream, Values
+from nodegraph.plan.program import Program, compile_program, parse_source
+from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
 from nodegraph.report import html_report, text_report
 from nodegraph.run.provenance import TraceError, trace
@@ -86,23 +92,31 @@ def open_store(options: Options, *, read_only: bool = False) -> Store:
 
 
 def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
-    """Say what a run would do, and why, computing nothing.
+    """Say what a run would do, and why, computing nothing: the sources are listed, the store is only read.
 
     Raises:
         GraphError: if the graph or an option is not right; with every problem.
+        DeviceError: if a device is not there.
         StoreError: if the store cannot be read.
     """
     options = options or Options()
     program = _program(graph, options)
-    with open_store(options) as store:
-        return forecast(program, store, selection=_selection(options), forced=frozenset(options.force))
+    devices = parse_devices(options.devices, available())
+    with open_store(options, read_only=True) as store, contextlib.redirect_stdout(sys.stderr):
+        return forecast(
+            program,
+            store,
+            devices=devices,
+            selection=_selection(options),
+            forced=frozenset(options.force),
+        )
 
 
 def run_graph(
     graph: GraphLike,
     options: Options | None = None,
     *,
-    on_event: Callable[[Event], None] = lambda event: None,
+    on_event: Callable[[Event], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> Run:
     """Run a graph: what is in the store is taken from there, the rest is computed.
@@ -111,11 +125,13 @@ def run_graph(
 
     Raises:
         GraphError: if the graph or an option is not right; with every problem.
+        DeviceError: if a device is not there.
         StoreError: if the store cannot be written.
-        PublishError: if an output's destination is not ours to write.
+        PublishError: if an output's destination is not ours to write; nothing was run then.
     """
     options = options or Options()
     program = _program(graph, options)
+    parse_devices(options.devices, available())
     run_options = RunOptions(
         force=frozenset(options.force),
         selection=_selection(options),
@@ -127,11 +143,18 @@ def run_graph(
     store = open_store(options)
     try:
         run = run_program(
-            program, store, run_options, on_event=on_event, cancelled=stop.is_set, cancel=stop.set
+            program,
+            store,
+            run_options,
+            on_event=on_event or _unheard,
+            cancelled=stop.is_set,
+            cancel=stop.set,
         )
         _write_reports(run, program.graph, store)
-    finally:
         store.flush()
+    except BaseException:
+        store.close()
+        raise
     return run
 
 
@@ -149,12 +172,16 @@ def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: 
     """
     options = options or Options()
     program = _program(graph, options, also=name)
-    store = open_store(options)
     step, output = program.source(name)
-    walk = Walk(program, store, selection=_selection(options), from_history=True)
+    # The folder of an artifact's files is made in the store.
+    store = open_store(options, read_only=step.output_types[output] != ARTIFACT)
+    with contextlib.redirect_stdout(sys.stderr):
+        walk = Walk(program, store, selection=_selection(options), from_history=True)
     entries = {"/".join(path): digest for path, digest in walk.entries(step, output)}
     values = Values(store)
     if item is None and step.node.output_chain:
+        if not (entries or walk.complete(step)):
+            raise LookupError(f"{name!r} is not in the store; run the graph first")
         return StoredStream(entries.items(), values)
     key = item or ""
     if key not in entries:
@@ -168,6 +195,10 @@ def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: 
         raise LookupError(
             f"the bytes of {name!r} are not in the store; run with --target {step.id} to make them again"
         ) from None
+
+
+def _unheard(event: Event) -> None:
+    del event
 
 
 def _write_reports(run: Run, graph: CheckedGraph, store: Store) -> None:
@@ -193,8 +224,6 @@ def _program(graph: GraphLike, options: Options, *, also: str | None = None) -> 
         raise GraphError(problems)
     targets = list(options.targets)
     if also is not None:
-        from nodegraph.plan.program import parse_source
-
         reads = checked.outputs.get(also) or parse_source(checked, also)
         targets = [reads.node]
     return compile_program(checked, targets)

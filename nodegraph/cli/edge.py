@@ -71,9 +71,9 @@ def _status_of(error: Exception) -> int | None:
     from nodegraph.node.packs import PackError
     from nodegraph.place.devices import DeviceError
 
-    if isinstance(error, UsageError | PackError | DeviceError | TraceError):
+    if isinstance(error, UsageError | PackError | DeviceError | PublishError | TraceError):
         return REFUSED
-    return FAILED if isinstance(error, StoreError | PublishError) else None
+    return FAILED if isinstance(error, StoreError) else None
 
 
 def _reader_is_gone() -> int:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 
+from nodegraph.plan.cells import Foreseen
 from nodegraph.plan.identity import INPUTS_CHANGED
 from nodegraph.plan.plan import DevicePlan, NodePlan, Plan
 from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program, Step
-from nodegraph.plan.walk import Foreseen, Walk
+from nodegraph.plan.walk import Walk
 from nodegraph.store import Store
 
 
 def forecast(
-    program: Program, store: Store, *, selection: Selection = EVERYTHING, forced: frozenset[str] = frozenset()
+    program: Program,
+    store: Store,
+    *,
+    devices: Mapping[str, int],
+    selection: Selection = EVERYTHING,
+    forced: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Say what a run would do, computing nothing: sources are listed, the rest is looked up."""
+    """Say what a run would do, computing nothing: sources are listed, the rest is looked up.
+
+    Args:
+        program: what would be run.
+        store: what is known already.
+        devices: the devices calls may use, with their budgets in bytes.
+        selection: which items of the sources to take.
+        forced: node ids whose stored results do not count.
+    """
     walk = Walk(program, store, selection=selection, forced=forced)
     nodes = {step.id: _node(walk, step) for step in program.steps}
     expected = [
@@ -24,11 +38,10 @@ def forecast(
         if walk.foreseen[step.index].run
     ]
     seconds = [count * each for count, each in expected if each is not None]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Plan(
         graph=program.graph.name,
         nodes=nodes,
-        devices={"cpu": DevicePlan(budget=memory, peak=0, loads=0)},
+        devices={name: DevicePlan(budget=budget, peak=0, loads=0) for name, budget in devices.items()},
         seconds=sum(seconds) if len(seconds) == len(expected) else None,
     )
 

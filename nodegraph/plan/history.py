@@ -79,7 +79,9 @@ class NodeRecord:
 class RecordStore(Protocol):
     """The part of the store that history is read from."""
 
-    def recall_node(self, graph: str, node: str, /) -> bytes | None: ...
+    def recall_node(self, graph: str, node: str, /) -> bytes | None:
+        """What the last run of a node was made of, as it was packed."""
+        ...
 
 
 def graph_id(graph: CheckedGraph) -> str:

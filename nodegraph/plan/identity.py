@@ -74,7 +74,7 @@ RUNS_EVERY_TIME = "runs every time"
 
 
 def literal_arguments(step: Step) -> dict[str, Any]:
-    """The params of a step as its function takes them; containers are fresh, since a function may change them."""
+    """The params of a step as its function takes them; containers are fresh: a function may change them."""
     return {
         name: value if isinstance(value, _IMMUTABLE) else copy.deepcopy(value)
         for name, value in step.node.params.items()

@@ -101,7 +101,7 @@ def item_key(
 
 
 def derived_seed(seed: int, type_id: str, inputs: Iterable[Digest], path: Sequence[str]) -> int:
-    """63 bits that depend on the graph's seed, the type, the linked inputs and the item key, not on params."""
+    """63 bits out of the graph's seed, the type, the linked inputs and the item key, not of params."""
     record = msgpack.packb([seed, type_id, list(inputs), list(path)])
     return int.from_bytes(blake3(_SEED + record).digest(8), "little") >> 1
 

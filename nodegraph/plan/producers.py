@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from nodegraph.types.stream import BadItemKey, Item
 from nodegraph.types.wire import Digest
+
+msgpack = cast("Any", untyped_msgpack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,55 @@ class Listed:
 
 
 class Producer(Protocol):
-    """Gives the items of one stream in order; None when there are no more. Used by one thread at a time."""
+    """Gives the items of one stream in order. Used by one thread at a time."""
 
-    def next(self) -> Item[Any] | Listed | None: ...
-    def close(self) -> None: ...
+    def next(self) -> Item[Any] | Listed | None:
+        """The next selected item, None when there are no more."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class ReadFiles:
+    """The files that each item of a stream is read from, in the order of the items: 10 to 20 bytes each."""
+
+    def __init__(self) -> None:
+        self._packed = bytearray()
+        self._last = b""
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Note the files of the next item."""
+        self._packed += msgpack.packb([self._shortened(os.fsencode(path)) for path in paths])
+
+    def _shortened(self, path: bytes) -> tuple[int, bytes]:
+        """How many bytes a path has in common with the one before it, and the rest of it."""
+        shared = len(os.path.commonprefix((self._last, path)))  # noqa: RUF071 -- bytes are meant
+        self._last = path
+        return shared, path[shared:]
+
+    def __iter__(self) -> Iterator[list[Path]]:
+        unpacker = msgpack.Unpacker(max_buffer_size=0)
+        unpacker.feed(self._packed)
+        last = b""
+        for entries in unpacker:
+            paths: list[Path] = []
+            for shared, rest in entries:
+                last = last[:shared] + rest
+                paths.append(Path(os.fsdecode(last)))
+            yield paths
 
 
 class GeneratorProducer:
-    """The items that a node's generator yields. Raises `BadItemKey` if a key occurs twice."""
+    """The items that a node's generator yields. Raises `BadItemKey` if a key occurs twice.
+
+    Attributes:
+        reads: the files of the items given so far.
+    """
 
     def __init__(self, items: Iterator[Item[Any]], selection: Selection) -> None:
+        self.reads = ReadFiles()
         self._items = items
         self._selection = selection
         self._seen: set[str] = set()
@@ -70,6 +115,7 @@ class GeneratorProducer:
             self._seen.add(item.key)
             if self._selection.takes(item.key):
                 self._given += 1
+                self.reads.add(item.reads)
                 return item
         return None
 

@@ -6,13 +6,12 @@ is not called. `plan` counts the cells; `get` and `Run.items` read digests from 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from nodegraph.check.checked import Chain
-from nodegraph.node.context import Context
+from nodegraph.node.context import Context, Drop
+from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Cell, Foreseen, Grid, Table
+from nodegraph.plan.convert import as_declared
 from nodegraph.plan.identity import (
     INPUTS_CHANGED,
     RUNS_EVERY_TIME,
@@ -31,75 +30,24 @@ from nodegraph.plan.producers import (
     Selection,
 )
 from nodegraph.plan.program import Feed, Program, Step
-from nodegraph.plan.values import BytesMissing, NestedStream, StoredStream, Values
+from nodegraph.plan.values import BytesMissing, NestedStream, StoredItem, StoredStream, Values
 from nodegraph.store import Key, Row, Store
+from nodegraph.store.rows import recipe_id
+from nodegraph.types.builtin import Artifact
+from nodegraph.types.ports import Type
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, NotStorable, digest, encode
 
-
-class Blank:
-    """A cell without digests."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-UNKNOWN: Final = Blank("unknown")
-"""Only running can tell."""
-
-LEFT_OUT: Final = Blank("left out")
-"""Dropped, or without a value because of something before it."""
-
-Cell = tuple[Digest, ...] | Blank
-
-
-@dataclass(slots=True)
-class Table:
-    """The items of one level.
-
-    Attributes:
-        paths: the item keys along the origin.
-        parents: for each item, the index of its outer item.
-        children: for each outer item, its items; None where only running can tell which there are.
-    """
-
-    paths: list[tuple[str, ...]]
-    parents: list[int]
-    children: list[range | None]
-
-    @property
-    def complete(self) -> bool:
-        """Whether all items are known."""
-        return all(inside is not None for inside in self.children)
-
-
-@dataclass(slots=True)
-class Foreseen:
-    """The calls of one step: those the store knows, and those that would run, with why."""
-
-    cached: int = 0
-    run: int = 0
-    reasons: Counter[str] = field(default_factory=Counter[str])
-
-    def would_run(self, why: str) -> None:
-        """Count a call that would run."""
-        self.run += 1
-        self.reasons[why] += 1
+CallIdentity = tuple[Key, list[Digest], int | None]
+"""The key of a call, the digests of its linked inputs, and its derived seed."""
 
 
 class Walk:
     """The walk over one program.
 
     Attributes:
-        tables: the items of every level.
-        cells: per step, a cell per item of its own level (of a fan-out step: of the level it makes).
+        grid: the items of every level, and what is known of each call.
         foreseen: per step, what would run.
-        left_out: per fan-out step, for which outer items it makes no stream, because they were left out.
     """
 
     def __init__(
@@ -117,25 +65,24 @@ class Walk:
         self._selection = selection
         self._forced = forced
         self._from_history = from_history
-        self.tables: dict[Chain, Table] = {(): Table([()], [0], [range(1)])}
-        self.cells: dict[int, list[Cell]] = {}
+        self.grid = Grid(program)
         self.foreseen = [Foreseen() for _ in program.steps]
-        self.left_out: dict[int, list[bool]] = {}
         for step in program.steps:
             self._walk(step)
 
     def complete(self, step: Step) -> bool:
         """Whether all items of a step's outputs are known."""
-        return self._complete(step.node.output_chain)
+        return self.grid.complete(step.node.output_chain)
 
     def entries(self, step: Step, output: int) -> Iterator[tuple[tuple[str, ...], Digest]]:
         """The (item key along the origin, digest) pairs of an output that the store knows."""
-        for path, cell in zip(self.tables[step.node.output_chain].paths, self.cells[step.index], strict=True):
+        paths = self.grid.tables[step.node.output_chain].paths
+        for path, cell in zip(paths, self.grid.cells[step.index], strict=True):
             if not isinstance(cell, Blank):
                 yield path, cell[output]
 
     def _walk(self, step: Step) -> None:
-        table = self.tables[step.chain]
+        table = self.grid.tables[step.chain]
         try:
             identity = identify(self.program, step, self._store)
         except OSError as error:
@@ -144,23 +91,20 @@ class Walk:
         if step.fans_out:
             self._walk_fan_out(step, identity, table)
         else:
-            self.cells[step.index] = [
+            self.grid.cells[step.index] = [
                 self._call(step, identity, table, index) for index in range(len(table.paths))
             ]
-        if not self._complete(step.chain):
+        if not self.grid.complete(step.chain):
             self.foreseen[step.index].reasons[self._why_unknown(step, identity)] += 1
-
-    def _complete(self, chain: Chain) -> bool:
-        return all(self.tables[chain[:depth]].complete for depth in range(1, len(chain) + 1))
 
     def _cannot_read(self, step: Step, table: Table, error: OSError) -> None:
         for _ in table.paths:
             self.foreseen[step.index].would_run(f"cannot read {error.filename}: {error.strerror}")
-        self.cells[step.index] = [UNKNOWN] * len(table.paths)
+        self.grid.cells[step.index] = [UNKNOWN] * len(table.paths)
         if step.fans_out:
-            self.cells[step.index] = []
-            self.tables[step.node.output_chain] = Table([], [], [None] * len(table.paths))
-            self.left_out[step.index] = [False] * len(table.paths)
+            self.grid.cells[step.index] = []
+            self.grid.tables[step.node.output_chain] = Table([], [], [None] * len(table.paths))
+            self.grid.left_out[step.index] = [False] * len(table.paths)
 
     def _call(self, step: Step, identity: StepIdentity, table: Table, index: int) -> Cell:
         foreseen = self.foreseen[step.index]
@@ -177,7 +121,7 @@ class Walk:
         key = found[0]
         row = self._row(step, key)
         if row is None:
-            foreseen.would_run(reason(identity, key, self._store, forced=step.id in self._forced))
+            foreseen.would_run(self._reason(step, identity, key))
             return UNKNOWN
         foreseen.cached += 1
         return LEFT_OUT if row.dropped is not None else row.outputs
@@ -195,15 +139,13 @@ class Walk:
             return "forced"
         return "; ".join(identity.changed) or INPUTS_CHANGED
 
-    def _key(
-        self, step: Step, identity: StepIdentity, table: Table, index: int
-    ) -> tuple[Key, list[Digest], int | None] | Blank:
+    def _key(self, step: Step, identity: StepIdentity, table: Table, index: int) -> CallIdentity | Blank:
         """The key of a call with the digests and the seed in it, or why it has none."""
         digests: list[Digest] = []
         base = identity.base_seed
         unknown = False
         for feed in step.feeds:
-            cell = self._input(step, feed, table, index)
+            cell = self._input(step, feed, index)
             if cell is LEFT_OUT:
                 return LEFT_OUT
             if isinstance(cell, Blank):
@@ -225,84 +167,40 @@ class Walk:
         except BytesMissing:
             return UNKNOWN
 
-    def _input(self, step: Step, feed: Feed, table: Table, index: int) -> Digest | Blank:
-        above, place = self._above(step.chain, index, feed.up)
+    def _input(self, step: Step, feed: Feed, index: int) -> Digest | Blank:
+        above, place = self.grid.above(step.chain, index, feed.up)
         if feed.inner is not None:
-            nested = self._nested(step, feed, above, place)
+            nested = self.grid.nested(step, feed, above, place)
             if isinstance(nested, Blank):
                 return nested
-            return stream_digest((key, stream_digest(inside)) for key, inside in nested)
+            streams = ((key, self._stream_digest(feed, inside)) for key, inside in nested)
+            return _digest_of_known(streams) or UNKNOWN
         if feed.collects is not None:
-            entries = self._stream(step, feed, above, place)
-            return entries if isinstance(entries, Blank) else stream_digest(entries)
-        cell = self.cells[feed.step][place]
-        return cell if isinstance(cell, Blank) else cell[feed.output]
+            entries = self.grid.stream(step, feed, above, place)
+            return entries if isinstance(entries, Blank) else self._stream_digest(feed, entries) or UNKNOWN
+        cell = self.grid.cells[feed.step][place]
+        return cell if isinstance(cell, Blank) else self._entering(feed, cell[feed.output]) or UNKNOWN
 
-    def _above(self, chain: Chain, index: int, levels: int) -> tuple[Chain, int]:
-        for _ in range(levels):
-            index = self.tables[chain].parents[index]
-            chain = chain[:-1]
-        return chain, index
+    def _stream_digest(self, feed: Feed, entries: list[tuple[str, Digest]]) -> Digest | None:
+        return _digest_of_known((key, self._entering(feed, found)) for key, found in entries)
 
-    def _stream(self, step: Step, feed: Feed, above: Chain, place: int) -> list[tuple[str, Digest]] | Blank:
-        assert feed.collects is not None
-        if self.left_out[feed.collects][place]:
-            return LEFT_OUT
-        chain = (*above, self.program.steps[feed.collects].id)
-        steps = {
-            other.step
-            for other in step.feeds
-            if other.watch == other.step and other.collects == feed.collects
-        }
-        return self._present(feed, chain, place, steps)
-
-    def _nested(
-        self, step: Step, feed: Feed, above: Chain, place: int
-    ) -> list[tuple[str, list[tuple[str, Digest]]]] | Blank:
-        """The entries of each inner stream of a stream of streams."""
-        assert feed.collects is not None
-        assert feed.inner is not None
-        outer_chain = (*above, self.program.steps[feed.collects].id)
-        outer = self.tables[outer_chain]
-        inside = outer.children[place]
-        if inside is None:
-            return UNKNOWN
-        steps = {other.step for other in step.feeds if other.inner == feed.inner}
-        found: list[tuple[str, list[tuple[str, Digest]]]] = []
-        for index in inside:
-            if self.left_out[feed.inner][index]:
-                continue
-            chain = (*outer_chain, self.program.steps[feed.inner].id)
-            entries = self._present(feed, chain, index, steps)
-            if isinstance(entries, Blank):
-                return entries
-            found.append((outer.paths[index][-1], entries))
-        return found
-
-    def _present(
-        self, feed: Feed, chain: Chain, place: int, steps: set[int]
-    ) -> list[tuple[str, Digest]] | Blank:
-        """The entries of one stream, without the items that are missing from a step of `steps`."""
-        table = self.tables[chain]
-        inside = table.children[place]
-        if inside is None:
-            return UNKNOWN
-        found: list[tuple[str, Digest]] = []
-        for index in inside:
-            cells = [self.cells[other][index] for other in steps]
-            if any(cell is UNKNOWN for cell in cells):
-                return UNKNOWN
-            own = self.cells[feed.step][index]
-            if not isinstance(own, Blank) and not any(isinstance(cell, Blank) for cell in cells):
-                found.append((table.paths[index][-1], own[feed.output]))
-        return found
+    def _entering(self, feed: Feed, found: Digest) -> Digest | None:
+        """What enters a key for a linked value: of a path that is read by content, that; None if unknown."""
+        if not feed.by_content:
+            return found
+        try:
+            value = self._values.load(found)
+            path = feed.convert(value) if feed.convert is not None else value
+            return found if path is None else self._store.file_digest(path)
+        except (BytesMissing, OSError):
+            return None
 
     def _walk_fan_out(self, step: Step, identity: StepIdentity, outer: Table) -> None:
         table = Table([], [], [])
         cells: list[Cell] = []
-        self.tables[step.node.output_chain] = table
-        self.cells[step.index] = cells
-        self.left_out[step.index] = [False] * len(outer.paths)
+        self.grid.tables[step.node.output_chain] = table
+        self.grid.cells[step.index] = cells
+        self.grid.left_out[step.index] = [False] * len(outer.paths)
         for index in range(len(outer.paths)):
             first = len(table.paths)
             known = self._list_items(step, identity, outer, index, table, cells)
@@ -318,26 +216,23 @@ class Walk:
         if isinstance(found, Blank):
             if found is UNKNOWN:
                 foreseen.reasons[self._why_unknown(step, identity)] += 1
-            self.left_out[step.index][index] = found is LEFT_OUT
+            self.grid.left_out[step.index][index] = found is LEFT_OUT
             return found is LEFT_OUT
-        key, digests, seed = found
-        if step.type.pure:
-            row = self._listing_row(step, key)
-            if row is not None and row.dropped is not None:
-                foreseen.cached += 1
-                self.left_out[step.index][index] = True
-                return True
-            producer = self._listing(step, row)
-            if producer is None:
-                foreseen.reasons[reason(identity, key, self._store, forced=step.id in self._forced)] += 1
-                return False
-        else:
-            producer = self._generator(step, outer, index)
-            if producer is None:
-                foreseen.reasons[INPUTS_CHANGED] += 1
-                return False
-        self._take_items(step, identity, producer, digests, seed, outer.paths[index], table, cells)
-        return True
+        key, _, seed = found
+        row = self._listing_row(step, key) if step.type.pure else None
+        if row is not None and row.dropped is not None:
+            foreseen.cached += 1
+            self.grid.left_out[step.index][index] = True
+            return True
+        why = self._reason(step, identity, key) if step.type.pure else "listed anew"
+        producer = self._listing(step, row) or self._listed_now(step, index, seed)
+        if producer is None:
+            foreseen.reasons[why] += 1
+            return False
+        return self._take_items(step, identity, producer, found, why, index, table, cells)
+
+    def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
+        return reason(identity, key, self._store, forced=step.id in self._forced)
 
     def _selected(self, step: Step) -> Selection:
         return self._selection if step.is_source else EVERYTHING
@@ -350,68 +245,135 @@ class Walk:
         except BytesMissing:
             return None
 
-    def _generator(self, step: Step, outer: Table, index: int) -> Producer | None:
-        arguments = literal_arguments(step)
+    def _listed_now(self, step: Step, index: int, seed: int | None) -> Producer | None:
+        """The items that a generator gives now: of a source, or of a node that lists anew at every run."""
+        if step.type.pure and (step.feeds or self._from_history):
+            return None
         try:
-            for feed in step.feeds:
-                above, place = self._above(step.chain, index, feed.up)
-                if feed.inner is not None:
-                    nested = self._nested(step, feed, above, place)
-                    assert not isinstance(nested, Blank)
-                    arguments[feed.name] = NestedStream(nested, self._values)
-                elif feed.collects is not None:
-                    entries = self._stream(step, feed, above, place)
-                    assert not isinstance(entries, Blank)
-                    arguments[feed.name] = StoredStream(entries, self._values)
-                elif feed.name != step.linked_seed:
-                    cell = self.cells[feed.step][place]
-                    assert not isinstance(cell, Blank)
-                    value = self._values.load(cell[feed.output])
-                    arguments[feed.name] = feed.convert(value) if feed.convert is not None else value
+            arguments = literal_arguments(step) | self._arguments(step, index)
         except BytesMissing:
             return None
         if step.type.signature.wants_context:
-            arguments["ctx"] = Context.for_test(seed=None)
-        return GeneratorProducer(iter(step.type.function(**arguments)), self._selected(step))
+            arguments["ctx"] = Context.for_test(seed=seed)
+        return GeneratorProducer(_generated(step, arguments), self._selected(step))
+
+    def _arguments(self, step: Step, index: int) -> dict[str, Any]:
+        """The linked inputs of a call whose key is known.
+
+        Raises:
+            BytesMissing: if the bytes of one are gone.
+        """
+        arguments: dict[str, Any] = {}
+        for feed in step.feeds:
+            above, place = self.grid.above(step.chain, index, feed.up)
+            if feed.inner is not None:
+                nested = self.grid.nested(step, feed, above, place)
+                assert not isinstance(nested, Blank), "a call with a key has all its inputs"
+                arguments[feed.name] = NestedStream(nested, self._values, feed.convert)
+            elif feed.collects is not None:
+                entries = self.grid.stream(step, feed, above, place)
+                assert not isinstance(entries, Blank), "a call with a key has all its inputs"
+                arguments[feed.name] = StoredStream(entries, self._values, feed.convert)
+            elif feed.name != step.linked_seed:
+                cell = self.grid.cells[feed.step][place]
+                assert not isinstance(cell, Blank), "a call with a key has all its inputs"
+                value = self._values.load(cell[feed.output])
+                arguments[feed.name] = feed.convert(value) if feed.convert is not None else value
+        return arguments
 
     def _take_items(
-        self, step: Step, identity: StepIdentity, producer: Producer, digests: list[Digest], seed: int | None,
-        path: tuple[str, ...], table: Table, cells: list[Cell],
-    ) -> None:  # fmt: skip
+        self,
+        step: Step,
+        identity: StepIdentity,
+        producer: Producer,
+        call: CallIdentity,
+        why: str,
+        index: int,
+        table: Table,
+        cells: list[Cell],
+    ) -> bool:
+        """Add the items that a producer gives; False if it breaks off."""
         foreseen = self.foreseen[step.index]
-        while (item := producer.next()) is not None:
-            table.paths.append((*path, item.key))
-            if isinstance(item, Listed):
-                foreseen.cached += 1
-                cells.append(LEFT_OUT if item.dropped is not None else item.digests)
-            else:
-                cells.append(self._item(step, identity, item, digests, seed))
-        producer.close()
+        path = self.grid.tables[step.chain].paths[index]
+        first = len(cells)
+        try:
+            while (item := producer.next()) is not None:
+                table.paths.append((*path, item.key))
+                cells.append(self._cell_of(step, identity, item, call, why))
+        except Drop:
+            foreseen.would_run(why)
+            self.grid.left_out[step.index][index] = True
+            return len(cells) == first
+        except Exception as error:
+            foreseen.reasons[f"cannot be listed: {str(error) or type(error).__name__}"] += 1
+            return False
+        finally:
+            producer.close()
+        return True
 
-    def _item(
-        self, step: Step, identity: StepIdentity, item: Item[Any], digests: list[Digest], seed: int | None
+    def _cell_of(
+        self, step: Step, identity: StepIdentity, item: Item[Any] | Listed, call: CallIdentity, why: str
     ) -> Cell:
         foreseen = self.foreseen[step.index]
+        if isinstance(item, Listed):
+            foreseen.cached += 1
+            return LEFT_OUT if item.dropped is not None else item.digests
         if item.make is None:
-            foreseen.would_run("listed anew")
-            return self._given(step, item)
+            foreseen.would_run(why)
+            return _given(step, item)
+        if self._is_all_new(step, identity):
+            foreseen.would_run(self._why_unknown(step, identity))
+            return UNKNOWN
+        return self._item(step, identity, item, call)
+
+    def _is_all_new(self, step: Step, identity: StepIdentity) -> bool:
+        """Whether no call like these was ever recorded, so that the files they read need not be hashed."""
+        if step.id in self._forced:
+            return True
+        return bool(identity.changed) and self._store.recipe_record(recipe_id(identity.prefix)) is None
+
+    def _item(self, step: Step, identity: StepIdentity, item: Item[Any], call: CallIdentity) -> Cell:
+        foreseen = self.foreseen[step.index]
         try:
             reads = [self._store.file_digest(path) for path in item.reads]
         except OSError as error:
             foreseen.would_run(f"cannot read {error.filename}: {error.strerror}")
             return UNKNOWN
         uses = None if item.uses is None else digest(encode(item.uses))
+        _, digests, seed = call
         key = item_key(identity.item_prefix, digests, seed, item.key, reads, uses)
         row = self._row(step, key)
         if row is None:
-            foreseen.would_run(reason(identity, key, self._store, forced=step.id in self._forced))
+            foreseen.would_run(self._reason(step, identity, key))
             return UNKNOWN
         foreseen.cached += 1
         return LEFT_OUT if row.dropped is not None else row.outputs
 
-    def _given(self, step: Step, item: Item[Any]) -> Cell:
-        values = item.value if step.type.signature.output_class is not None else (item.value,)
-        try:
-            return tuple(digest(encode(value)) for value in values)
-        except NotStorable:
-            return UNKNOWN
+
+def _digest_of_known(entries: Iterable[tuple[str, Digest | None]]) -> Digest | None:
+    """The digest of a stream, None if an entry has none."""
+    found = list(entries)
+    known = [(key, digest) for key, digest in found if digest is not None]
+    return stream_digest(known) if len(known) == len(found) else None
+
+
+def _given(step: Step, item: Item[Any]) -> Cell:
+    """The digests of an item that was given with its value."""
+    values = item.carried if step.type.signature.output_class is not None else (item.carried,)
+    try:
+        return tuple(_digest_of(value, type_) for value, type_ in zip(values, step.output_types, strict=True))
+    except (NotStorable, ValueError, TypeError):
+        return UNKNOWN
+
+
+def _digest_of(value: Any, type_: Type) -> Digest:
+    if isinstance(value, StoredItem):
+        return value.digest
+    if isinstance(value, Artifact):
+        raise NotStorable("an artifact has a digest once the store has its files")
+    return digest(encode(as_declared(value, type_)))
+
+
+def _generated(step: Step, arguments: dict[str, Any]) -> Iterator[Item[Any]]:
+    """The items of a generator node; calling it may fail as well as going on with it."""
+    yield from step.type.function(**arguments)

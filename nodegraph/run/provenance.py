@@ -2,20 +2,22 @@
 
 The file `<name>.provenance.jsonl` holds a header line with the nodes behind the export, their types,
 versions and params, and one line per file with the stream items it was made from and the source items
-and files those came from. Nothing else is needed to trace a file.
+and files those came from. Nothing else is needed to trace a file. It names no place on the machine.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from blake3 import blake3
 
 from nodegraph.node.packs import pack_of
+from nodegraph.plan.history import NodeRecord
 from nodegraph.plan.keys import code_of, key_params
 from nodegraph.plan.program import Program, Step
 from nodegraph.types.builtin import Artifact
@@ -24,22 +26,33 @@ from nodegraph.version import version
 FORMAT = "nodegraph provenance"
 FORMAT_VERSION = 1
 
+SourceFiles = Mapping[str, Mapping[str, Sequence[str]]]
+"""For every source node behind an export, the files that each of its items was read from."""
+
 
 class TraceError(ValueError):
     """A file whose origin cannot be told; the message says why and what to do."""
 
 
+class DamagedProvenance(ValueError):
+    """A provenance file that cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
-class SourceItem:
-    """An item of a source that an exported file goes back to, with the files it was read from."""
+class PublishedFile:
+    """A line of a provenance file.
 
-    node: str
-    item: str
-    files: tuple[str, ...]
+    Attributes:
+        name: relative POSIX path in the export.
+        content: BLAKE3 of what was published, in hex.
+        size: in bytes.
+        entry: the whole line.
+    """
 
-    def as_json(self) -> dict[str, Any]:
-        """The object in the provenance file."""
-        return {"node": self.node, "item": self.item, "files": list(self.files)}
+    name: str
+    content: str
+    size: int
+    entry: Mapping[str, Any]
 
 
 def provenance_path(folder: Path) -> Path:
@@ -47,14 +60,24 @@ def provenance_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.provenance.jsonl")
 
 
-def header(program: Program, step: Step, output: str, artifact: str, run: int) -> dict[str, Any]:
-    """The first line: what the export is, and every node behind it."""
+def header(
+    program: Program, step: Step, output: str, run: int, records: Mapping[str, NodeRecord]
+) -> dict[str, Any]:
+    """The first line: what the export is, and every node behind it; all but the digest of the artifact.
+
+    Args:
+        program: what was run.
+        step: the node that gave the artifact.
+        output: the name of the graph's output.
+        run: the number of the run that publishes it.
+        records: what each node is made of, by id.
+    """
     graph = program.graph
-    steps = _ancestors(program, step)
+    steps = ancestors(program, step)
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "artifact": artifact,
+        "artifact": None,
         "graph": graph.name,
         "graph_file": graph.path.name if graph.path is not None else None,
         "output": output,
@@ -63,72 +86,150 @@ def header(program: Program, step: Step, output: str, artifact: str, run: int) -
         "seed": graph.seed,
         "nodegraph": version(),
         "packs": _packs(steps),
-        "nodes": {entry.id: _describe(program, entry) for entry in steps},
+        "nodes": {entry.id: _describe(entry, records.get(entry.id)) for entry in steps},
     }
 
 
-def file_lines(
-    artifact: Artifact, sources: Mapping[str, Mapping[str, Sequence[str]]], outer: str
-) -> Iterable[dict[str, Any]]:
+def file_lines(artifact: Artifact, sources: SourceFiles, outer: str) -> Iterable[dict[str, Any]]:
     """One line per file of an artifact.
 
     Args:
         artifact: the artifact with its files.
-        sources: per source node, the files behind each of its items.
+        sources: the files behind the items of each source.
         outer: the item the exporter itself was called for, "" if it is not mapped.
     """
     for name, (content, size) in artifact.files.items():
         items = list(artifact.made_from.get(name, ()))
-        found = _sources_of([f"{outer}/{item}" if outer else item for item in items] or [outer], sources)
+        behind = [f"{outer}/{item}" if outer else item for item in items] or [outer]
         yield {
             "file": name,
             "blake3": content,
             "size": size,
             "items": items,
-            "sources": [source.as_json() for source in found],
+            "sources": source_items(behind, sources),
         }
+
+
+def source_items(items: Iterable[str], sources: SourceFiles) -> list[dict[str, Any]]:
+    """The source items behind exported ones, each as `{"node", "item", "files"}`.
+
+    A node that fans an item out, flattens or joins streams keeps the outer key in front, so an item of a
+    source is behind those whose key begins with its own. Where none is, as after a prefix was put in front of
+    the keys, it is behind those that have its key in the middle.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in items:
+        parts = item.split("/")
+        leading = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        inside = (
+            "/".join(parts[at:end]) for at in range(1, len(parts)) for end in range(at + 1, len(parts) + 1)
+        )
+        pairs = _named(leading, sources) or _named(inside, sources)
+        for node, key in pairs:
+            found[node, key] = {"node": node, "item": key, "files": list(sources[node][key])}
+    return list(found.values())
+
+
+def _named(keys: Iterable[str], sources: SourceFiles) -> list[tuple[str, str]]:
+    candidates = list(keys)
+    return [(node, key) for node, files in sources.items() for key in candidates if key in files]
+
+
+def relative_name(path: Path, roots: Iterable[Path]) -> str:
+    """How a file that was read is named: relative to the first root it is under, else by its bare name."""
+    plain = Path(os.path.normpath(path))
+    for root in roots:
+        folder = Path(os.path.normpath(root))
+        if plain != folder and plain.is_relative_to(folder):
+            return plain.relative_to(folder).as_posix()
+    return plain.name
 
 
 def trace(file: Path) -> dict[str, Any]:
     """Tell how an exported file came to be, from the provenance file beside its export.
 
+    Returns:
+        The file's line of the provenance, with `unchanged`: whether the file is still what was published,
+        and `export`: the header.
+
     Raises:
         TraceError: if there is none, or it does not speak of the file.
     """
-    path = Path(file).absolute()
+    path = Path(os.path.abspath(file))  # noqa: PTH100 -- a link in an export is traced as it lies there
     if not path.is_file():
         raise TraceError(f"{file} is not a file; name a file of an export")
+    beside: Path | None = None
     for folder in path.parents:
         record = provenance_path(folder)
-        if record.is_file():
-            return _read_trace(path, folder, record)
+        head = _header_of(record)
+        if head is None:
+            continue
+        beside = beside or record
+        published = _entries(record).get(path.relative_to(folder).as_posix())
+        if published is not None:
+            unchanged = content_of(path) == published.content
+            return {**published.entry, "unchanged": unchanged, "export": head}
+    if beside is not None:
+        raise TraceError(f"{beside} does not speak of {file}: no run published that file")
     raise TraceError(f"no provenance file lies beside any folder of {file}; was it published by a run?")
 
 
-def _read_trace(path: Path, folder: Path, record: Path) -> dict[str, Any]:
-    name = path.relative_to(folder).as_posix()
-    with record.open(encoding="utf-8") as lines:
-        head = read_header(next(lines, ""))
-        if head is None:
-            raise TraceError(f"{record} is not a provenance file of nodegraph")
-        for line in lines:
-            entry = json.loads(line)
-            if entry["file"] == name:
-                unchanged = blake3(path.read_bytes()).hexdigest() == entry["blake3"]
-                return {**entry, "unchanged": unchanged, "export": head}
-    raise TraceError(f"{record} does not speak of {name!r}: the file was not published by that run")
+def _header_of(record: Path) -> dict[str, Any] | None:
+    try:
+        with record.open(encoding="utf-8") as lines:
+            return read_header(next(lines, ""))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _entries(record: Path) -> Mapping[str, PublishedFile]:
+    try:
+        return read_provenance(record)
+    except (OSError, DamagedProvenance) as error:
+        raise TraceError(f"{error}; run the graph again to write it anew") from None
 
 
 def read_header(line: str) -> dict[str, Any] | None:
     """The header of a provenance file, or None if the line is not one."""
     try:
-        head = json.loads(line)
-    except ValueError:
+        head: object = json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return head if isinstance(head, dict) and head.get("format") == FORMAT else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(head, dict):
+        return None
+    fields = cast("dict[str, Any]", head)
+    return fields if fields.get("format") == FORMAT and fields.get("version") == FORMAT_VERSION else None
 
 
-def _ancestors(program: Program, step: Step) -> list[Step]:
+def read_provenance(record: Path) -> dict[str, PublishedFile]:
+    """The files that a provenance file speaks of, by name.
+
+    Raises:
+        OSError: if it cannot be opened.
+        DamagedProvenance: if a line is not what was written.
+    """
+    found: dict[str, PublishedFile] = {}
+    with record.open(encoding="utf-8") as lines:
+        next(lines, None)
+        try:
+            for line in lines:
+                entry = json.loads(line)
+                published = PublishedFile(str(entry["file"]), str(entry["blake3"]), int(entry["size"]), entry)
+                found[published.name] = published
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise DamagedProvenance(f"line {len(found) + 2} of {record} is damaged") from None
+    return found
+
+
+def content_of(path: Path) -> str:
+    """BLAKE3 of a file, in hex."""
+    hasher = blake3()
+    hasher.update_mmap(path)
+    return hasher.hexdigest()
+
+
+def ancestors(program: Program, step: Step) -> list[Step]:
+    """A step and every step before it, in topological order."""
     found: set[int] = set()
     waiting = [step.index]
     while waiting:
@@ -139,20 +240,17 @@ def _ancestors(program: Program, step: Step) -> list[Step]:
     return [program.steps[index] for index in sorted(found)]
 
 
-def ancestor_sources(program: Program, step: Step) -> list[Step]:
-    """The source nodes that a node's items go back to."""
-    return [entry for entry in _ancestors(program, step) if entry.is_source]
-
-
-def _describe(program: Program, step: Step) -> dict[str, Any]:
+def _describe(step: Step, record: NodeRecord | None) -> dict[str, Any]:
     described: dict[str, Any] = {"type": step.type.id}
     if step.type.version is not None:
         described["version"] = step.type.version
     else:
         described["code"] = code_of(step.type).digest.hex()
     described["params"] = key_params(step.type, step.node.params)
-    if step.type.seeded:
-        described["seed"] = step.node.params.get("seed", program.graph.seed) or program.graph.seed
+    if record is not None and record.files:
+        described["files"] = {name: content.hex() for name, content in record.files.items()}
+    if record is not None and record.seed is not None and step.linked_seed is None:
+        described["seed"] = record.seed
     described["links"] = {name: str(source) for name, source in step.node.links.items()}
     return described
 
@@ -160,18 +258,3 @@ def _describe(program: Program, step: Step) -> dict[str, Any]:
 def _packs(steps: Iterable[Step]) -> dict[str, str | None]:
     packs = (pack_of(step.type) for step in steps)
     return {pack.name: pack.version for pack in packs}
-
-
-def _sources_of(items: Sequence[str], sources: Mapping[str, Mapping[str, Sequence[str]]]) -> list[SourceItem]:
-    """The source items behind exported items: those whose key an item's key is, or begins with.
-
-    Nodes that fan an item out, and those that join or flatten streams, keep the outer key in front.
-    """
-    found: dict[tuple[str, str], SourceItem] = {}
-    for item in items:
-        parts = item.split("/")
-        leading = {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
-        for node, files in sources.items():
-            for key in sorted(leading & files.keys()):
-                found[node, key] = SourceItem(node, key, tuple(files[key]))
-    return list(found.values())

@@ -57,7 +57,7 @@ class RunOutput:
 
     Attributes:
         value: a JSON value of up to 4 KiB; `has_value` tells None from absent.
-        path: the published folder of an artifact.
+        path: the published folder of an artifact, or of the artifacts of a stream.
         items: the number of items of a stream.
         digest: content hash (hex) of a value or a stream; the same for the same results.
         missing: the value could not be made because something failed.
@@ -77,9 +77,7 @@ class RunOutput:
         if self.has_value:
             return {"value": self.value}
         if self.items is not None:
-            return {"items": self.items, "digest": self.digest} | (
-                {"path": str(self.path)} if self.path is not None else {}
-            )
+            return {"items": self.items, "digest": self.digest}
         if self.path is not None:
             return {"path": str(self.path)}
         return {"digest": self.digest}
@@ -95,7 +93,7 @@ class Run:
         seconds: from the end of check to the last commit.
         nodes: by node id, in topological order.
         outputs: by output name.
-        errors: the failed calls, in graph and item order.
+        errors: the failed calls, in graph and item order, then the outputs that could not be published.
         warnings: what the user should know that is no failure.
         interrupted: stopped by Ctrl-C.
         folder: where the store keeps the run's events and reports.

@@ -130,7 +130,7 @@ def test_foreign_folder_in_the_way_is_refused_and_kept(run_cli, write_graph, dem
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
     ended = run_cli("run", graph, env=demo_env)
-    assert ended.exit == 1
+    assert ended.exit == 2
     assert "was not published by nodegraph" in ended.stderr
     assert mine.read_text() == "mine"
     assert "Traceback" not in ended.stderr

@@ -1,0 +1,134 @@
+"""The artifacts among a graph's outputs: checked before a run, published after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nodegraph.plan.history import NodeRecord
+from nodegraph.plan.producers import GeneratorProducer
+from nodegraph.plan.program import Program, Step
+from nodegraph.plan.values import ARTIFACT
+from nodegraph.run.frames import Frame
+from nodegraph.run.outputs import entries_of_output
+from nodegraph.run.provenance import SourceFiles, ancestors, file_lines, header, relative_name
+from nodegraph.run.publish import PublishError, check_collection, check_destination, is_published, publish
+from nodegraph.run.result import CallError
+from nodegraph.store import Store
+from nodegraph.types.builtin import Artifact
+from nodegraph.types.wire import Digest, decode
+
+
+class Exports:
+    """Publishes the artifacts among a program's outputs to `out`, by output name and item key."""
+
+    def __init__(
+        self, program: Program, store: Store, out: Path, run: int, record: Callable[[Step], NodeRecord | None]
+    ) -> None:
+        """Take the number of the run, for the provenance, and what tells what a step is made of."""
+        self._program = program
+        self._store = store
+        self._out = out
+        self._run = run
+        self._record = record
+        self._heads: dict[str, dict[str, Any]] = {}
+        self._sources: dict[int, SourceFiles] = {}
+        self._standing: set[Path] = set()
+
+    def lacking(self, root: Frame) -> set[int]:
+        """The steps whose artifacts are to be published and whose bytes are gone, in whole or in part."""
+        found: set[int] = set()
+        for name, step, output in artifacts(self._program):
+            for item, digest in entries_of_output(root, step, output):
+                folder = self.destination(name, item)
+                if is_published(folder, self._head(name, step, digest)):
+                    self._standing.add(folder)
+                elif self._artifact(digest) is None:
+                    found.add(step.index)
+        return found
+
+    def publish(self, root: Frame, name: str, step: Step, output: int) -> Iterator[CallError]:
+        """Publish one output of the graph, as far as it does not stand there already.
+
+        Gives an error for each item that cannot be published.
+        """
+        for item, digest in entries_of_output(root, step, output):
+            folder = self.destination(name, item)
+            try:
+                if folder not in self._standing:
+                    self._publish(root, name, step, item, digest)
+            except PublishError as error:
+                yield CallError(step.id, "/".join(item), "PublishError", str(error), "")
+
+    def destination(self, name: str, item: tuple[str, ...] = ()) -> Path:
+        """The folder of an output, or of one item of it; absolute."""
+        return (self._out / name).joinpath(*item).absolute()
+
+    def _publish(self, root: Frame, name: str, step: Step, item: tuple[str, ...], digest: Digest) -> None:
+        artifact = self._artifact(digest)
+        if artifact is None:
+            raise PublishError(f"the store lost files of {name!r} meanwhile; run again to make them anew")
+        lines = file_lines(artifact, self._source_files(root, step), "/".join(item))
+        head = self._head(name, step, digest)
+        publish(self.destination(name, item), artifact, head, lines, self._store)
+
+    def _head(self, name: str, step: Step, digest: Digest) -> Mapping[str, Any]:
+        head = self._heads.get(name)
+        if head is None:
+            behind = ((entry.id, self._record(entry)) for entry in ancestors(self._program, step))
+            records = {node: record for node, record in behind if record is not None}
+            text = json.dumps(header(self._program, step, name, self._run, records))
+            head = self._heads[name] = json.loads(text)
+        return {**head, "artifact": digest.hex()}
+
+    def _artifact(self, digest: Digest) -> Artifact | None:
+        """A stored artifact, None unless all of it is there."""
+        wire = self._store.get(digest)
+        artifact: Artifact | None = None if wire is None else decode(wire)
+        if artifact is None or any(
+            self._store.file(content) is None for content, _ in artifact.files.values()
+        ):
+            return None
+        return artifact
+
+    def _source_files(self, root: Frame, step: Step) -> SourceFiles:
+        if step.index not in self._sources:
+            sources = (entry for entry in ancestors(self._program, step) if entry.is_source)
+            self._sources[step.index] = {source.id: _files_read(root, source) for source in sources}
+        return self._sources[step.index]
+
+
+def artifacts(program: Program) -> list[tuple[str, Step, int]]:
+    """The outputs of a program that are artifacts: name, step and output index."""
+    found = ((name, program.steps[step], output) for name, step, output in program.outputs)
+    return [(name, step, output) for name, step, output in found if step.output_types[output] == ARTIFACT]
+
+
+def check_destinations(program: Program, out: Path) -> None:
+    """Refuse destinations that are not ours, before anything is run.
+
+    Raises:
+        PublishError: at the first one.
+    """
+    for name, step, _ in artifacts(program):
+        check = check_collection if step.node.output_chain else check_destination
+        check((out / name).absolute())
+
+
+def _files_read(root: Frame, source: Step) -> Mapping[str, tuple[str, ...]]:
+    """By item of a source, the files it was read from, relative to the source's folders.
+
+    A pure source whose items were all in the store has listed nothing: its own files stand for theirs.
+    """
+    roots = [value for value in source.node.params.values() if isinstance(value, Path)]
+    scope = root.scopes.get(source.index)
+    if scope is None:
+        return {}
+    if isinstance(scope.producer, GeneratorProducer):
+        return {
+            key: tuple(relative_name(path, roots) for path in paths)
+            for key, paths in zip(scope.keys, scope.producer.reads, strict=False)
+        }
+    return dict.fromkeys(scope.keys, tuple(path.name for path in roots))
