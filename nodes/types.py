@@ -198,9 +198,7 @@ class BoxTrack:
     def frame(self, index: int) -> Boxes:
         """The boxes of the objects present in one frame."""
         here = self.present[:, index]
-        return Boxes(
-            self.xyxy[here, index], self.class_ids[here], self.scores[here, index], self.categories
-        )
+        return Boxes(self.xyxy[here, index], self.class_ids[here], self.scores[here, index], self.categories)
 
 
 @value("depth", version=1)
@@ -259,7 +257,7 @@ def _check_boxes(name: str, xyxy: Any, class_ids: Any, categories: Categories) -
         raise ValueError(f"{name}.xyxy has values that are not finite")
     if (xyxy[:, 2:] < xyxy[:, :2]).any():
         raise ValueError(f"{name}.xyxy has a box whose right or bottom lies before its left or top")
-    if len(class_ids) and not (0 <= class_ids.min() and class_ids.max() < len(categories.names)):
+    if len(class_ids) and (class_ids.min() < 0 or class_ids.max() >= len(categories.names)):
         raise ValueError(f"{name}.class_ids must be 0 to {len(categories.names) - 1}, one per category")
 
 

@@ -42,7 +42,7 @@ def stream_zip(left: Collected[A], right: Collected[B]) -> Stream[Pair[A, B]]:
 
 @node("stream.match", version=1)
 def stream_match(left: Collected[A], right: Collected[B]) -> Stream[Pair[A, B]]:
-    """Pair the items of two streams that have the same key, in the order of the left one; leave out the others."""
+    """Pair the items of two streams that have the same key, in the left one's order; leave out the others."""
     keys = set(right.keys())
     for item in left:
         if item.key in keys:

@@ -1,7 +1,7 @@
 """What the engine costs per cheap call, beside the least that a durable memo costs in Python.
 
-The floor is one BLAKE3, one msgpack record and one batched SQLite row a call. Floor and engine take turns on fresh
-stores; printed are microseconds per call and the median ratio of the rounds, cold and with nothing changed.
+The floor is one BLAKE3, one msgpack record and one batched SQLite row a call. Floor and engine take turns on
+fresh stores; printed are microseconds per call and median ratios, cold and with nothing changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blake3 import blake3
 from nodegraph import Graph, Item, Stream, node
 from nodegraph.api import Options, run_graph
 
-msgpack = cast(Any, untyped_msgpack)
+msgpack = cast("Any", untyped_msgpack)
 ROUNDS = 3
 FLOOR_CALLS = 20_000
 

@@ -1,7 +1,7 @@
 """Peak memory of a stream of 12-megapixel photos, as the number of photos grows tenfold.
 
-Each photo (36 MB of pixels) is loaded, encoded and counted; each size runs in a process of its own, on a store
-that is limited to 1 GiB. Prints peak resident memory and seconds per photo.
+Each photo (36 MB of pixels) is loaded, encoded and counted; each size runs in a process of its own, on a
+store that is limited to 1 GiB. Prints peak resident memory and seconds per photo.
 """
 
 from __future__ import annotations

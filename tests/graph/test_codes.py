@@ -10,7 +10,9 @@ from nodegraph.graph.codes import CODES
 from nodegraph.graph.nearest import Suggestion, nearest
 
 SOURCES = [
-    path for part in ("graph", "check", "builder") for path in (Path(nodegraph.__file__).parent / part).glob("*.py")
+    path
+    for part in ("graph", "check", "builder")
+    for path in (Path(nodegraph.__file__).parent / part).glob("*.py")
 ]
 
 
