@@ -194,8 +194,10 @@ def read_signature(
     """
     try:
         hints = typing.get_type_hints(function, localns=dict(local_names or {}), include_extras=True)
-    except NameError as error:
+    except (NameError, AttributeError) as error:
         raise DeclarationError(f"node {type_id!r}: an annotation names something unknown: {error}") from None
+    except (SyntaxError, TypeError) as error:
+        raise DeclarationError(f"node {type_id!r}: an annotation is not a type: {error}") from None
     inputs: list[InputPort] = []
     wants_context = False
     for name, parameter in inspect.signature(function).parameters.items():

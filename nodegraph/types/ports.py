@@ -187,7 +187,7 @@ def split_arity(annotation: Any) -> tuple[Arity, Any, tuple[Any, ...]]:
         raise DeclarationError("write the item type of a stream: Stream[T]")
     if arity != "one":
         inner, element, _ = split_arity(annotation)
-        if inner == "stream" == arity and split_arity(element)[0] == "one":
+        if inner == "stream" == arity and levels_taken(annotation) == 1:
             return arity, element, extras
         if inner != "one":
             raise DeclarationError(
@@ -219,6 +219,8 @@ def is_json(type_: Type) -> bool:
     match type_:
         case ValueOf() | Variable():
             return False
+        case ListOf(element) | DictOf(element):
+            return is_json(element)
         case OneOf(members):
             return all(is_json(member) for member in members)
         case _:

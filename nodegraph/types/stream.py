@@ -53,9 +53,16 @@ def check_item_key(key: object) -> str:
         raise BadItemKey(f"an item key must be a str, not {type(key).__name__}: {key!r}")
     if not key or key.startswith("/") or "\\" in key or "\0" in key:
         raise BadItemKey(f"an item key must be a non-empty relative POSIX name, not {key!r}")
-    if ".." in key and ".." in key.split("/"):
-        raise BadItemKey(f"an item key must not contain '..': {key!r}")
+    if "/" in key or key in {".", ".."}:
+        parts = key.split("/")
+        if ".." in parts:
+            raise BadItemKey(f"an item key must not contain '..': {key!r}")
+        if "" in parts or "." in parts:
+            raise BadItemKey(f"an item key must be a plain relative POSIX name, not {key!r}")
     return key
+
+
+_UNMADE = object()
 
 
 class Item(Generic[T_co]):
@@ -89,7 +96,7 @@ class Item(Generic[T_co]):
         self.reads = tuple(Path(path) for path in reads)
         self.uses = uses
         self._make = cast("Callable[[], T_co]", value) if callable(value) else None
-        self._value: T_co | None = None if callable(value) else value
+        self._value: Any = _UNMADE if callable(value) else value
         if self._make is None and (self.reads or uses is not None):
             raise TypeError(
                 f"item {key!r}: 'reads' and 'uses' say what a make function depends on; a value has neither"
@@ -103,9 +110,9 @@ class Item(Generic[T_co]):
     @property
     def value(self) -> T_co:
         """The item's value; made on first use and then kept as long as the item."""
-        if self._make is not None and self._value is None:
+        if self._value is _UNMADE and self._make is not None:
             self._value = self._make()
-        return cast("T_co", self._value)
+        return self._value
 
     @property
     def carried(self) -> T_co:

@@ -41,7 +41,8 @@ def value(type_id: str, *, version: int = 1, fields: tuple[str, ...] | None = No
     `fields` names those that are stored and counted in the digest; by default all of them are.
 
     Raises:
-        DeclarationError: if the id is malformed or taken, or the class is not a frozen dataclass.
+        DeclarationError: if the id is malformed or taken, the class is not a frozen dataclass, or it lacks
+            one of `fields`.
     """
     if not TYPE_ID.fullmatch(type_id) or type_id in JSON_TYPE_IDS:
         raise DeclarationError(
@@ -60,8 +61,10 @@ def value(type_id: str, *, version: int = 1, fields: tuple[str, ...] | None = No
             raise DeclarationError(
                 f"value type id {type_id!r} is declared by both {_place(known.cls)} and {_place(cls)}"
             )
-        names = fields or tuple(field.name for field in dataclasses.fields(cls))
-        declared = ValueType(type_id, version, cls, names)
+        names = tuple(field.name for field in dataclasses.fields(cls))
+        if unknown := [name for name in fields or () if name not in names]:
+            raise DeclarationError(f"value type {type_id!r}: {cls.__name__} has no field {unknown[0]!r}")
+        declared = ValueType(type_id, version, cls, fields or names)
         _by_id[type_id] = declared
         _by_class[cls] = declared
         return cls

@@ -335,7 +335,8 @@ class Probe:
     names: tuple
     pixels: object
 
-held = {"a": [1, 2.5, None, True, "text", b"bytes"], "b": Probe(("x", "y"), np.arange(6, dtype="uint8").reshape(2, 3))}
+pixels = np.arange(6, dtype="uint8").reshape(2, 3)
+held = {"a": [1, 2.5, None, True, "text", b"bytes"], "b": Probe(("x", "y"), pixels)}
 print(digest(encode(held)).hex())
 """
 
