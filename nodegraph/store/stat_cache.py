@@ -1,4 +1,4 @@
-"""Content hashes of files outside the store, taken again only when a file's stat has changed."""
+"""Content hashes of what lies outside the store; a file is hashed again only when its stat has changed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,34 @@ from nodegraph.types.wire import Digest
 _TICK_NS = 100_000_000
 _COARSE_TICK_NS = 2_000_000_000
 _SECOND_NS = 1_000_000_000
+_FOLDER = "nodegraph/folder/1"
 
 
-def file_digest(journal: Journal, path: Path) -> Digest:
-    """BLAKE3 of a file's content.
+def content_digest(journal: Journal, path: Path) -> Digest:
+    """BLAKE3 of a file's content, or of the relative names and contents of all files in a folder.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if something cannot be read.
     """
+    return _folder_digest(journal, path) if path.is_dir() else _file_digest(journal, path)
+
+
+def _folder_digest(journal: Journal, folder: Path) -> Digest:
+    hasher = blake3(derive_key_context=_FOLDER)
+    for root, folders, files in os.walk(folder, onerror=_raise):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(root) / name
+            relative = os.fsencode(path.relative_to(folder).as_posix())
+            hasher.update(pack((relative, _file_digest(journal, path))))
+    return Digest(hasher.digest())
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _file_digest(journal: Journal, path: Path) -> Digest:
     absolute = path.absolute()
     name = blake3(os.fsencode(absolute)).digest()
     identity = _identity(absolute.stat())

@@ -23,7 +23,7 @@ from nodegraph.store.presence import Presence, sweep
 from nodegraph.store.rows import Key, Row, pack, recipe_id, unpack, unseal
 from nodegraph.store.runs import RunRecord, Runs
 from nodegraph.store.shelf import Files, Values
-from nodegraph.store.stat_cache import file_digest
+from nodegraph.store.stat_cache import content_digest
 from nodegraph.types.wire import Digest, Wire
 
 if TYPE_CHECKING:
@@ -182,10 +182,12 @@ class Store:
     def file_digest(self, path: Path) -> Digest:
         """BLAKE3 of the content of any file, taken again only if its stat has changed.
 
+        For a folder: of the relative names and contents of the files in it.
+
         Raises:
             OSError: if it cannot be read.
         """
-        return file_digest(self._journal, path)
+        return content_digest(self._journal, path)
 
     # What calls are made of, and what they cost
 
