@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 from nodegraph.node.context import Context
 from nodegraph.types.ports import (
     Arity,
+    Choice,
+    DictOf,
+    ListOf,
     Nothing,
     OneOf,
     Scalar,
     Type,
+    conforms,
     is_json,
     is_optional,
     levels_taken,
@@ -358,9 +362,25 @@ def validate_literal(port: InputPort, literal: Any) -> Any:
         validated = port.adapter.validate_json(json.dumps(literal), strict=True, extra="forbid")
     except ValidationError as error:
         raise BadLiteral("; ".join(_expectation(entry) for entry in error.errors())) from None
+    if (choices := _missed_choice(literal, port.type)) is not None:
+        raise BadLiteral(f"must be {' or '.join(map(repr, choices))}")
     if type(validated) is int and not -(2**63) <= validated < 2**63:
         raise BadLiteral("must fit in 64 bits")
     return validated
+
+
+def _missed_choice(literal: Any, type_: Type) -> tuple[Any, ...] | None:
+    """The choices that a literal only seems to be one of: to Python, and so to pydantic, True equals 1."""
+    match type_:
+        case Choice(values):
+            return None if conforms(literal, type_) else values
+        case ListOf(element) | DictOf(element):
+            entries = literal.values() if isinstance(type_, DictOf) else literal
+            return next(filter(None, (_missed_choice(entry, element) for entry in entries)), None)
+        case OneOf((Choice() as choice, Nothing())) if literal is not None:
+            return _missed_choice(literal, choice)
+        case _:
+            return None
 
 
 def _expectation(entry: Any) -> str:
