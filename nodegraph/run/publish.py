@@ -131,7 +131,10 @@ def publish(
         with _alone_in(folder.parent):
             _finish_begun(folder)
             check_destination(folder)
-            _replace(folder, artifact, [head, *lines], store)
+            if _stands(folder, artifact, head):
+                _write_begun(folder, folder, [head, *lines]).replace(provenance_path(folder))
+            else:
+                _replace(folder, artifact, [head, *lines], store)
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         raise PublishError(
@@ -154,14 +157,24 @@ def _replace(folder: Path, artifact: Artifact, lines: Iterable[Mapping[str, Any]
         for name in kept:
             _carry(folder / name, fresh / name)
         _fill(fresh, artifact, kept, store)
-        begun = _begun(folder, fresh)
-        assert begun is not None, "the folder was just made"
-        _write_lines(begun, lines)
+        begun = _write_begun(folder, fresh, lines)
         _swap(fresh, folder)
         begun.replace(provenance_path(folder))
         _rescue(fresh, folder, ours)
     finally:
         _discard(folder)
+
+
+def _stands(folder: Path, artifact: Artifact, head: Mapping[str, Any]) -> bool:
+    """Whether a folder holds this artifact already, so that only its provenance is to be renewed."""
+    try:
+        with provenance_path(folder).open(encoding="utf-8") as lines:
+            published = read_header(next(lines, ""))
+    except OSError:
+        return False
+    if published is None or published.get("artifact") != head.get("artifact"):
+        return False
+    return all(_has_size(folder / name, size) for name, (_, size) in artifact.files.items())
 
 
 def _published_files(folder: Path) -> Mapping[str, PublishedFile]:
@@ -279,10 +292,15 @@ def _rescue(before: Path, folder: Path, ours: Mapping[str, PublishedFile]) -> No
             path.rename(target)
 
 
-def _write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+def _write_begun(folder: Path, filled: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
+    """Write the provenance of a filled folder to where it waits for the swap."""
+    begun = _begun(folder, filled)
+    if begun is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(filled))
+    with begun.open("w", encoding="utf-8") as file:
         for line in lines:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    return begun
 
 
 def _fresh(folder: Path) -> Path:
