@@ -159,7 +159,7 @@ def trace(file: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TraceError(f"{file} is not a file; name a file of an export")
     beside: Path | None = None
-    for folder in path.parents:
+    for folder in path.parents[:-1]:
         record = provenance_path(folder)
         head = _header_of(record)
         if head is None:
