@@ -29,6 +29,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Writes a package of a fresh name and imports its module `main`; `PACK` in a source is that name."""
     name = f"fingerprinted{next(_numbers)}"
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a source rewritten within a second would be stale
 
     def write_and_import(main: str, **modules: str) -> ModuleType:
         folder = tmp_path / name
