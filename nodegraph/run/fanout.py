@@ -22,11 +22,11 @@ from nodegraph.plan.producers import (
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.execute import Busy, Call, Calls, Outcome
-from nodegraph.run.frames import ABSENT, Done, Frame, Scope
+from nodegraph.run.frames import Done, Frame, Scope
 from nodegraph.run.inputs import Arguments, load_arguments
-from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine, result_of
+from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine
 from nodegraph.run.results import Output, outputs_of
-from nodegraph.store import Key
+from nodegraph.store import Key, Row
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, digest, encode
 
@@ -71,13 +71,8 @@ class FanOut:
             return
         selection = machine.selection if step.is_source else EVERYTHING
         listing = self._listing(call)
-        if isinstance(listing, str):
-            with machine.lock:
-                counts = machine.tally.steps[step.index]
-                counts.cached += 1
-                counts.dropped += 1
-                counts.drops[listing] += 1
-                machine.flow.resolve(frame, position, ABSENT)
+        if isinstance(listing, Row):
+            machine.hit(frame, position, step, call.key, listing)
             return
         producer: Producer
         if listing is not None:
@@ -93,8 +88,8 @@ class FanOut:
         with machine.lock:
             machine.flow.open_scope(frame, position, producer, run)
 
-    def _listing(self, call: Call) -> list[Any] | str | None:
-        """The stored (key, digests, dropped) entries of a pure generator, why it was dropped, or None."""
+    def _listing(self, call: Call) -> list[Any] | Row | None:
+        """The (key, digests, dropped) entries a pure generator left in the store, or its row if it was dropped."""
         machine = self._machine
         if not call.step.type.pure:
             return None
@@ -102,7 +97,7 @@ class FanOut:
         if row is None or (call.state.forced and row.run != machine.run):
             return None
         if row.dropped is not None:
-            return row.dropped
+            return row
         try:
             listing: list[Any] = machine.values.load(row.outputs[0])
         except BytesMissing:
@@ -193,14 +188,10 @@ class FanOut:
         is_there = machine.is_there(step, item.digests)
         with machine.lock:
             frame = machine.flow.emit(scope, item.key, None)
-            counts = machine.tally.steps[step.index]
-            counts.cached += 1
             if item.dropped is not None:
                 run.drops[frame.index] = item.dropped
-                counts.dropped += 1
-                counts.drops[item.dropped] += 1
             if is_there:
-                machine.flow.resolve(frame, 0, ABSENT if item.dropped is not None else Done(item.digests))
+                machine.listed(frame, step, item.digests, item.dropped)
                 return
         self._make_again(frame, step, Done(item.digests))
 
@@ -227,11 +218,9 @@ class FanOut:
         elif outputs is not None:
             machine.keep_outputs(run.call.state, outputs)
             with machine.lock:
-                counts = machine.tally.steps[step.index]
-                counts.executed += 1
-                counts.reasons[run.reason] += 1
                 # Not the item: its value may lie in a buffer that the generator uses again.
-                machine.flow.resolve(machine.flow.emit(scope, item.key, None), 0, result_of(outputs))
+                frame = machine.flow.emit(scope, item.key, None)
+                machine.given(frame, step, outputs, run.reason)
             self._write_listing(scope, run)
         else:
             with machine.lock:
@@ -343,8 +332,6 @@ class FanOut:
         started = time.perf_counter()
         key, outcome = self._regenerated(frame, step, run)
         seconds = time.perf_counter() - started
-        with machine.lock:
-            machine.tally.steps[step.index].cached -= 1
         if isinstance(outcome, BytesMissing | InputsMissing):
             machine.postpone(frame, 0, _sources(step))
         elif isinstance(outcome, BaseException):

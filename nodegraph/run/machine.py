@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
+from blake3 import blake3
+
 from nodegraph.events import (
     CallCached,
     CallDone,
@@ -36,6 +38,8 @@ from nodegraph.types.wire import Digest
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
+
+_MARK = 8
 
 BYTES_GONE = "bytes not in the store"
 """Why a call whose result is known runs again."""
@@ -95,6 +99,7 @@ class Machine:
         self.values = Values(self.store)
         self.emit = outside_call(self.emit)
         self._states: dict[int, StepState | OSError] = {}
+        self._made: dict[int, set[bytes]] = {}
         self._passes = 0
 
     def begin_pass(self, flow: Flow) -> None:
@@ -102,8 +107,10 @@ class Machine:
         self.flow = flow
         tally = Tally(self.program)
         if self._passes:
-            for counts, earlier in zip(tally.steps, self.tally.steps, strict=True):
+            for step, counts, earlier in zip(self.program.steps, tally.steps, self.tally.steps, strict=True):
                 counts.reasons = earlier.reasons
+                marks = (earlier.made[at : at + _MARK] for at in range(0, len(earlier.made), _MARK))
+                self._made.setdefault(step.index, set()).update(map(bytes, marks))
         self.tally = tally
         self._passes += 1
         self.again = False
@@ -187,13 +194,15 @@ class Machine:
 
     def hit(self, frame: Frame, position: int, step: Step, key: Key, row: Row) -> None:
         """A call's result was in the store, or, in a later pass, an earlier pass of this run put it there."""
-        now = row.run == self.run and self._passes > 1
+        now = self.is_of_this_run(row)
         with self.lock:
             counts = self.tally.steps[step.index]
             counts.executed += now
             counts.cached += not now
             counts.seconds += row.seconds if now else 0.0
             counts.calls += key[:8]
+            if now and step.fans_out:
+                counts.made += _mark(frame)
             if row.dropped is not None:
                 counts.dropped += 1
                 counts.drops[row.dropped] += 1
@@ -203,6 +212,29 @@ class Machine:
             self.emit(CallDropped(self.clock(), step.id, frame.label, row.dropped, not now))
         elif not self.is_cheap(step):
             self.emit(CallCached(self.clock(), step.id, frame.label))
+
+    def is_of_this_run(self, row: Row) -> bool:
+        """Whether an earlier pass of this run executed the call."""
+        return row.run == self.run and self._passes > 1
+
+    def listed(self, frame: Frame, step: Step, digests: tuple[Digest, ...], dropped: str | None) -> None:
+        """An item is in a stored listing, which an earlier pass may have written. Call it under `lock`."""
+        now = _mark(frame) in self._made.get(step.index, ())
+        counts = self.tally.steps[step.index]
+        counts.executed += now
+        counts.cached += not now
+        if dropped is not None:
+            counts.dropped += 1
+            counts.drops[dropped] += 1
+        self.flow.resolve(frame, 0, ABSENT if dropped is not None else Done(digests, fresh=now))
+
+    def given(self, frame: Frame, step: Step, outputs: Sequence[Output], reason: str) -> None:
+        """A generator gave an item's value directly. Call it under `lock`."""
+        counts = self.tally.steps[step.index]
+        counts.executed += 1
+        counts.reasons[reason] += 1
+        counts.made += _mark(frame)
+        self.flow.resolve(frame, 0, result_of(outputs))
 
     def starting(self, step: Step, frame: Frame, reason: str) -> None:
         """A call is about to run."""
@@ -241,6 +273,8 @@ class Machine:
             counts.reasons[reason] += 1
             if key is not None:
                 counts.calls += key[:8]
+            if step.fans_out:
+                counts.made += _mark(frame)
             self._learn(step, seconds)
             self.flow.resolve(frame, position, result)
         if seconds >= SHOWN_SECONDS:
@@ -273,6 +307,8 @@ class Machine:
             counts.reasons[reason] += 1
             counts.seconds += seconds
             counts.calls += key[:8]
+            if step.fans_out:
+                counts.made += _mark(frame)
             self.flow.resolve(frame, position, ABSENT)
         self.emit(CallDropped(self.clock(), step.id, frame.label, drop.reason, False))
 
@@ -371,6 +407,8 @@ class Machine:
             counts.cached -= not before.fresh
             counts.seconds += seconds
             counts.reasons[BYTES_GONE] += 1
+            if step.fans_out:
+                counts.made += _mark(frame)
             self.again = self.again or changed
             self.flow.remade(frame, position, result)
         return changed
@@ -407,6 +445,11 @@ def own_frames(trace: TracebackType | None, error: BaseException) -> str:
         trace = trace.tb_next
     lines = traceback.format_exception(type(error), error, trace)
     return "".join(lines).rstrip()
+
+
+def _mark(frame: Frame) -> bytes:
+    """Stands for an item in the little that is kept of each."""
+    return blake3("\0".join(frame.path).encode()).digest(_MARK)
 
 
 def place_of(frame: Frame) -> tuple[int, ...]:

@@ -11,7 +11,12 @@ from nodegraph.run.result import CallError, NodeReport
 
 @dataclass(slots=True)
 class Counts:
-    """The calls of one node so far. `calls` holds the first bytes of their keys."""
+    """The calls of one node so far.
+
+    Attributes:
+        calls: the first bytes of their keys.
+        made: of a fan-out node, the marks of the items that were executed.
+    """
 
     executed: int = 0
     cached: int = 0
@@ -22,6 +27,7 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter[str])
     drops: Counter[str] = field(default_factory=Counter[str])
     calls: bytearray = field(default_factory=bytearray)
+    made: bytearray = field(default_factory=bytearray)
 
     @property
     def items(self) -> int:

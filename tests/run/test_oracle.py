@@ -420,7 +420,10 @@ def test_random_graphs_come_to_what_the_oracle_says(lab, items, nodes, jobs, bou
         compare(first, nodes, read, items)
         second = run_with(lab, nodes, read, jobs=jobs, bounds=bounds, size=size)
         compare(second, nodes, read, items)
-        assert [one.name for one in nodes if second.nodes[one.name].executed] == []
+        kept = [
+            one.name for one in nodes if second.ok or one.kind != "lean"
+        ]  # what failed reads its inputs again
+        assert [name for name in kept if second.nodes[name].executed] == []
         shown = read
         if evict:
             forget_all_bytes(lab.store)
