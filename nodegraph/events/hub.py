@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
 from nodegraph.events.types import (
     CallDone,
-    CallDropped,
     CallFailed,
     Event,
     NodeFinished,
@@ -21,7 +19,7 @@ from nodegraph.events.types import (
     Warned,
 )
 
-_LOGGED = (RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, CallDropped, Output, Warned)
+_LOGGED = (RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, Output, Warned)
 
 
 class EventHub:
@@ -51,8 +49,9 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Write one event, if it is of a kind that is kept."""
         if isinstance(event, _LOGGED) and not self._file.closed:
-            self._file.write(json.dumps({"event": event.kind} | asdict(event), ensure_ascii=False) + "\n")
-            self._file.flush()
+            self._file.write(json.dumps(event.as_json(), ensure_ascii=False) + "\n")
+            if not isinstance(event, NodeFinished):
+                self._file.flush()
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class Event:
     kind: ClassVar[str] = "event"
 
     time: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that a run's event log holds."""
+        return {"event": self.kind} | {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

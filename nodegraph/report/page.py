@@ -19,6 +19,7 @@ from nodegraph.run.result import CallError, Run, RunOutput
 from nodegraph.show.svg import graph_svg
 
 _SHOWN_ERRORS = 200
+_DRAWN_NODES = 300
 _NUMBERS = 2
 """The first columns of the node table are words, those after them numbers, the last one words."""
 
@@ -47,8 +48,12 @@ _PAGE_STYLE = (
 
 
 def html_report(run: Run, graph: CheckedGraph | None = None) -> str:
-    """The page of a run: the graph's picture if it is given, and all of `run_html`."""
-    picture = f'<h2>Graph</h2><div class="wide">{graph_svg(graph)}</div>' if graph is not None else ""
+    """The page of a run: the graph's picture if it is given and not too large, and all of `run_html`."""
+    picture = (
+        f'<h2>Graph</h2><div class="wide">{graph_svg(graph)}</div>'
+        if graph is not None and len(graph.nodes) <= _DRAWN_NODES
+        else ""
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
