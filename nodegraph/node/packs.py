@@ -19,6 +19,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 from nodegraph.node.registry import node_types
+from nodegraph.node.uncached import UncachedLoader, import_uncached
 from nodegraph.types.values import DeclarationError
 
 if TYPE_CHECKING:
@@ -104,7 +105,15 @@ def _load_named(name: str) -> Pack:
         return _load_file(Path(name))
     if Path(f"{name}.py").is_file() and _find_spec(name) is None:
         raise PackError(f"pack {name}: there is no module of that name; for the file write {name}.py")
-    return _load(Pack(name, _version(name), name), lambda: importlib.import_module(name))
+    return _load(Pack(name, _version(name), name), lambda: _import_module(name))
+
+
+def _import_module(name: str) -> ModuleType:
+    top = name.partition(".")[0]
+    spec = _find_spec(top) if top not in sys.modules else None
+    if spec is not None and spec.origin is not None and Path(spec.origin).is_file():
+        import_uncached(Path(spec.origin).parents[1 if spec.submodule_search_locations else 0])
+    return importlib.import_module(name)
 
 
 def _load_file(given: Path) -> Pack:
@@ -116,6 +125,7 @@ def _load_file(given: Path) -> Pack:
     if path.is_dir() or path.suffix != ".py":
         raise PackError(f"pack {given}: give a Python file (ending in .py) or the name of a module")
     name = _module_name(path)
+    import_uncached(path.parent)
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -125,7 +135,7 @@ def _load_file(given: Path) -> Pack:
 def _import_file(name: str, path: Path) -> ModuleType:
     if (known := sys.modules.get(name)) is not None:
         return known
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=UncachedLoader(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)

@@ -208,3 +208,68 @@ def test_file_that_is_no_text_is_refused(tmp_path):
 
 def test_node_that_no_pack_brought_is_known_by_its_module(tmp_path):
     assert load(tmp_path)["of"]["stream.zip"] == "nodegraph"
+
+
+EDITED = (
+    "from nodegraph import node\n{imports}\n"
+    "@node('test.edited')\ndef f(x: int) -> int:\n    return {result}\n"
+)
+RESULT = """
+import sys
+from nodegraph.node.packs import load_packs
+from nodegraph.node.registry import find
+load_packs(sys.argv[1:])
+print(find("test.edited").function(1))
+"""
+
+
+def run_edited(folder: Path, pack_name: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", RESULT, pack_name], capture_output=True, text=True, check=False, cwd=folder
+    )
+    return done.stdout.strip() or done.stderr
+
+
+def rewrite_within_a_second(file: Path, text: str) -> None:
+    """Edit a file to the same size, dated in the second in which it was compiled, as a fast edit is."""
+    before = file.stat()
+    assert before.st_size == len(text)
+    file.write_text(text)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize(
+    ("pack_name", "edited"),
+    [
+        ("mine.py", "mine.py"),
+        ("mine.py", "beside.py"),
+        ("mine.py", "inner/deep.py"),
+        ("mine", "inner/deep.py"),
+    ],
+)
+def test_edit_within_the_second_of_the_last_run_is_run(tmp_path, pack_name, edited):
+    (tmp_path / "inner").mkdir()
+    files = {
+        "mine.py": EDITED.format(imports="import beside, inner.deep", result="1 + beside.A + inner.deep.A"),
+        "beside.py": "A = 1\n",
+        "inner/__init__.py": "",
+        "inner/deep.py": "A = 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(tmp_path)], check=True)
+    assert run_edited(tmp_path, pack_name) == "3"
+    rewrite_within_a_second(tmp_path / edited, files[edited].replace("1", "2", 1))
+    assert run_edited(tmp_path, pack_name) == "4"
+
+
+def test_installed_pack_edited_within_the_second_of_its_compilation_is_loaded_anew(tmp_path):
+    install(tmp_path, "extra", "extra_nodes", EDITED.format(imports="", result="1"))
+    source = tmp_path / "extra_nodes.py"
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(source)], check=True)
+    compiled = next((tmp_path / "__pycache__").iterdir())
+    before = source.stat()
+    os.utime(compiled, ns=(before.st_atime_ns, before.st_mtime_ns))
+    rewrite_within_a_second(source, EDITED.format(imports="", result="2"))
+    assert "run again" in pack(load(tmp_path, path=tmp_path), "extra")[4]
+    assert pack(load(tmp_path, path=tmp_path), "extra")[4] is None

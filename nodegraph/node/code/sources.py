@@ -16,6 +16,7 @@ from types import CodeType, FunctionType
 from typing import Any, cast
 
 from nodegraph.node.code.outline import Outline, outline_of
+from nodegraph.node.uncached import stale_bytecode
 from nodegraph.types.values import DeclarationError
 
 Stat = tuple[int, int, int]
@@ -112,6 +113,13 @@ def shown_name(module: str, path: Path, package: str) -> str:
 
 def _read(module: str, path: Path) -> _Kept:
     kept = _kept.get((module, path))
+    loaded = sys.modules.get(module)
+    if kept is None and loaded is not None and (compiled := stale_bytecode(loaded, path)) is not None:
+        compiled.unlink(missing_ok=True)
+        raise DeclarationError(
+            f"{path} was edited right after it was compiled, so Python loaded its former code; the compiled "
+            "file is removed now: run again"
+        )
     loaded_as = _loaded_as(module)
     if kept is not None and kept.loaded_as is loaded_as is not None:
         return kept
