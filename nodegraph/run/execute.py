@@ -13,7 +13,7 @@ from nodegraph.plan.keys import call_key
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.frames import Done, Frame
-from nodegraph.run.inputs import Arguments, input_digests, linked_seed, load_arguments, peeks
+from nodegraph.run.inputs import Arguments, Busy, input_digests, linked_seed, load_arguments, peeks
 from nodegraph.run.machine import BYTES_GONE, Machine, StepState
 from nodegraph.run.results import Output, check_batch, outputs_of
 from nodegraph.store import Claim, Key
@@ -41,10 +41,6 @@ class Call:
     key: Key
 
 
-class Busy(Exception):
-    """Another process, or another item, computes the same call right now: look again later."""
-
-
 class Calls:
     """Runs the calls of nodes that are no generators."""
 
@@ -55,7 +51,7 @@ class Calls:
         """Resolve a call from the store, or by running it, or put it into its batch.
 
         Raises:
-            Busy: if somebody else is computing it.
+            Busy: if it cannot be run now.
         """
         machine = self._machine
         call = self.prepare(frame, position, step)
@@ -74,25 +70,22 @@ class Calls:
                 self._execute(call)
 
     def run_batch(self, step: Step, waiting: Sequence[tuple[Frame, int]]) -> list[tuple[Frame, int]]:
-        """Run a batch; returns the calls that somebody else is computing."""
+        """Run a batch; returns the calls that cannot be run now."""
         calls: list[Call] = []
         claims: list[Claim] = []
         busy: list[tuple[Frame, int]] = []
         try:
             for frame, position in waiting:
-                call = self.prepare(frame, position, step)
-                if call is None:
-                    continue
                 try:
-                    claim = self._claim(call)
+                    call = self.prepare(frame, position, step)
+                    claim = self._claim(call) if call is not None else None
                 except Busy:
                     busy.append((frame, position))
                     continue
-                claims.extend([claim] if claim else [])
-                if not self._known(call):
+                claims.extend([claim] if claim is not None else [])
+                if call is not None and not self._known(call):
                     calls.append(call)
-            if calls:
-                self._execute_batch(step, calls)
+            busy.extend(self._execute_batch(step, calls))
         finally:
             for claim in claims:
                 claim.release()
@@ -160,6 +153,8 @@ class Calls:
         machine = self._machine
         try:
             arguments = self._arguments(call)
+        except Busy:
+            raise
         except Exception as error:
             machine.failed(call.frame, call.position, call.step, call.key, error)
             return
@@ -204,12 +199,16 @@ class Calls:
         if call.step.type.signature.wants_context:
             machine.store.discard_workdir(call.key)
 
-    def _execute_batch(self, step: Step, calls: Sequence[Call]) -> None:
+    def _execute_batch(self, step: Step, calls: Sequence[Call]) -> list[tuple[Frame, int]]:
         ready: list[Call] = []
+        busy: list[tuple[Frame, int]] = []
         columns: list[dict[str, Any]] = []
         for call in calls:
             try:
                 arguments = self._arguments(call)
+            except Busy:
+                busy.append((call.frame, call.position))
+                continue
             except Exception as error:
                 self._machine.failed(call.frame, call.position, step, call.key, error)
                 continue
@@ -217,9 +216,12 @@ class Calls:
                 ready.append(call)
                 columns.append(arguments)
         if ready:
-            self._run_ready(step, ready, columns)
+            busy.extend(self._run_ready(step, ready, columns))
+        return busy
 
-    def _run_ready(self, step: Step, ready: Sequence[Call], columns: Sequence[dict[str, Any]]) -> None:
+    def _run_ready(
+        self, step: Step, ready: Sequence[Call], columns: Sequence[dict[str, Any]]
+    ) -> list[tuple[Frame, int]]:
         """Call the function of a node for a batch; if it raises, once for each of its items."""
         machine = self._machine
         reasons = [
@@ -230,13 +232,16 @@ class Calls:
         started = time.perf_counter()
         results = self._attempt_batch(step, ready, _side_by_side(step, columns))
         if results is None:
-            for call in ready:
-                if not machine.cancelled():
-                    self._execute_batch(step, [call])
-            return
+            return [
+                later
+                for call in ready
+                if not machine.cancelled()
+                for later in self._execute_batch(step, [call])
+            ]
         seconds = (time.perf_counter() - started) / len(ready)
         for call, reason, result in zip(ready, reasons, results, strict=True):
             self._finish(call, result, seconds, reason)
+        return []
 
     def _attempt_batch(
         self, step: Step, calls: Sequence[Call], arguments: dict[str, Any]
@@ -273,6 +278,8 @@ class Calls:
             return
         try:
             arguments = self._arguments(call)
+        except Busy:
+            raise
         except Exception as error:
             machine.failed(frame, position, step, call.key, error)
             return

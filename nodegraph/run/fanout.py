@@ -21,9 +21,9 @@ from nodegraph.plan.producers import (
 )
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
-from nodegraph.run.execute import Busy, Call, Calls, Outcome
+from nodegraph.run.execute import Call, Calls, Outcome
 from nodegraph.run.frames import Done, Frame, Scope
-from nodegraph.run.inputs import Arguments, load_arguments
+from nodegraph.run.inputs import Arguments, Busy, load_arguments
 from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine
 from nodegraph.run.results import Output, outputs_of
 from nodegraph.store import Key, Row
@@ -89,7 +89,7 @@ class FanOut:
             machine.flow.open_scope(frame, position, producer, run)
 
     def _listing(self, call: Call) -> list[Any] | Row | None:
-        """The (key, digests, dropped) entries a pure generator left in the store, or its row if it was dropped."""
+        """The (key, digests, dropped) entries a pure generator left, or its row if it was dropped."""
         machine = self._machine
         if not call.step.type.pure:
             return None
@@ -113,6 +113,8 @@ class FanOut:
             if self._calls.put_off(call.frame, call.position, loaded):
                 return None
             return self._generate(call, loaded)
+        except Busy:
+            raise
         except BytesMissing:
             machine.postpone(call.frame, call.position, _sources(call.step))
         except Exception as error:
@@ -122,7 +124,10 @@ class FanOut:
     def _begin_again(self, call: Call) -> Iterator[Item[Any]]:
         """A generator for the items whose bytes are gone."""
         machine = self._machine
-        loaded = load_arguments(machine.program, call.step, call.frame, machine.values)
+        try:
+            loaded = load_arguments(machine.program, call.step, call.frame, machine.values)
+        except Busy:
+            raise InputsMissing from None
         if loaded.missing or loaded.streams_missing:
             raise InputsMissing
         return self._generate(call, loaded)

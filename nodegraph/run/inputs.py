@@ -15,6 +15,10 @@ from nodegraph.store import Store
 from nodegraph.types.wire import Digest
 
 
+class Busy(Exception):
+    """Not now: somebody else computes the same call, or an input has just turned out to have no value."""
+
+
 @dataclass(slots=True)
 class Arguments:
     """What could be loaded for a call, and what could not.
@@ -46,6 +50,7 @@ def input_digests(
     Raises:
         OSError: if such a file cannot be read.
         BytesMissing: if the bytes of such a path in a stream are gone.
+        Busy: if an input has no value any more.
     """
 
     def content(path: Path | None, named: Digest) -> Digest:
@@ -85,7 +90,8 @@ def peeks(step: Step) -> tuple[Feed, ...]:
 
 def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
     result = frame.above(feed.up).results[program.steps[feed.step].item_position]
-    assert isinstance(result, Done), "an input without a result is inherited, not read"
+    if not isinstance(result, Done):
+        raise Busy
     return result
 
 
@@ -125,7 +131,11 @@ def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]
 def load_arguments(
     program: Program, step: Step, frame: Frame, values: Values, feeds: Sequence[Feed] | None = None
 ) -> Arguments:
-    """Load the linked inputs of a call, or only those of `feeds`."""
+    """Load the linked inputs of a call, or only those of `feeds`.
+
+    Raises:
+        Busy: if an input has no value any more.
+    """
     found = Arguments({}, [], set())
     for feed in step.feeds if feeds is None else feeds:
         if feed.collects is not None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Hashable, Sequence
 from nodegraph.events import NodeAdvanced
 from nodegraph.plan.program import Step
 from nodegraph.run.capture import WORKER_NAME, running
-from nodegraph.run.execute import Busy, Calls
+from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.flow import Flow, Task
 from nodegraph.run.frames import Done, Frame
+from nodegraph.run.inputs import Busy
 from nodegraph.run.machine import Machine
 
 BATCH_SIZE = 16

@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nodegraph import Batch, Collected, Drop, Item, Stream, node
-from nodegraph.api import Options, plan_graph, run_graph
+from nodegraph import Batch, Collected, Drop, Item, Stream, api, node
+from nodegraph.api import Options, open_store, plan_graph, run_graph
 from nodegraph.events import Event
 from nodegraph.plan.plan import Plan
 from nodegraph.run.result import Run
+from nodegraph.store import Store
+from nodegraph.types.wire import digest, encode
 
 CALLS: list[tuple[str, Any]] = []
 """(function, what it was called with) of every call since the test began."""
 
 
+NONE: list[int] = []
+
+
 @node("rt.numbers", version=1)
 def numbers(
-    *, values: list[int], bad: list[int] = [], dropped: list[int] = [], stop: int = -1
-) -> Stream[int]:  # noqa: B006 -- a literal of the graph
+    *, values: list[int], bad: list[int] = NONE, dropped: list[int] = NONE, stop: int = -1
+) -> Stream[int]:
     """The values as a stream, each made on its own; breaks off before the `stop`-th."""
 
     def make(value: int) -> int:
@@ -50,7 +55,7 @@ def given(*, items: dict[str, int]) -> Stream[int]:
 
 
 @node("rt.parts", version=1)
-def parts(number: int, *, stop: int = -1, bad: list[int] = [], dropped: list[int] = []) -> Stream[int]:  # noqa: B006
+def parts(number: int, *, stop: int = -1, bad: list[int] = NONE, dropped: list[int] = NONE) -> Stream[int]:
     """As many parts as the last digit of a number says, numbered from ten times the number on."""
     CALLS.append(("parts", number))
     if number in dropped:
@@ -72,7 +77,7 @@ def parts(number: int, *, stop: int = -1, bad: list[int] = [], dropped: list[int
 
 
 @node("rt.add", version=1)
-def add(number: int, *, plus: int = 1, bad: list[int] = [], dropped: list[int] = []) -> int:  # noqa: B006
+def add(number: int, *, plus: int = 1, bad: list[int] = NONE, dropped: list[int] = NONE) -> int:
     """Add to a number."""
     CALLS.append(("add", number))
     if number in bad:
@@ -109,8 +114,8 @@ def batch(
     numbers: Batch[int],
     *,
     plus: int = 1,
-    bad: list[int] = [],
-    dropped: list[int] = [],  # noqa: B006
+    bad: list[int] = NONE,
+    dropped: list[int] = NONE,
 ) -> Batch[int]:
     """Add to numbers, many at a time."""
     CALLS.append(("batch", list(numbers)))
@@ -126,6 +131,17 @@ class Laboratory:
         self.folder = folder
         self.store = folder / "store"
         self.events: list[Event] = []
+        self.stores: list[Store] = []
+
+    def open_store(self, options: Options, **settings: Any) -> Store:
+        """Open the store of a run, which stays open for what is read from the run."""
+        self.stores.append(open_store(options, **settings))
+        return self.stores[-1]
+
+    def close(self) -> None:
+        """Close what runs have left open."""
+        while self.stores:
+            self.stores.pop().close()
 
     def graph(
         self, nodes: Mapping[str, Any], outputs: Mapping[str, str] | None = None, *, seed: int = 0
@@ -176,9 +192,6 @@ class Laboratory:
 
     def evict(self, *values: Any) -> None:
         """Lose the bytes of stored values; the rows that name them stay."""
-        from nodegraph.store import Store
-        from nodegraph.types.wire import digest, encode
-
         with Store.open(self.store) as store:
             store.evict([digest(encode(value)) for value in values])
 
@@ -192,9 +205,12 @@ def told(run: Run, node: str) -> str:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Laboratory:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laboratory]:
     CALLS.clear()
-    return Laboratory(tmp_path)
+    laboratory = Laboratory(tmp_path)
+    monkeypatch.setattr(api, "open_store", laboratory.open_store)
+    yield laboratory
+    laboratory.close()
 
 
 @pytest.fixture
@@ -211,6 +227,3 @@ def items() -> Callable[[Run, str], dict[str, Any]]:
         return {item.key: item.value for item in run.items(name)}
 
     return read
-
-
-__all__ = ["CALLS", "Laboratory", "Sequence"]

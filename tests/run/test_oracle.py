@@ -1,6 +1,6 @@
 """Random small graphs against an interpreter that does everything at once and in order.
 
-The oracle below knows nothing of keys, threads, batches or bytes: it evaluates node after node over all items.
+The oracle knows nothing of keys, threads, batches or bytes: it evaluates node after node over all items.
 """
 
 from __future__ import annotations
@@ -286,9 +286,6 @@ def expand(
         expected.count(value)
 
 
-# Absent items: their paths stay in the order, so that what follows finds them absent, too.
-
-
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Node]:
     """Small graphs of all kinds of nodes, wired at random as far as origins allow."""
@@ -435,3 +432,4 @@ def test_random_graphs_come_to_what_the_oracle_says(lab, items, nodes, jobs, bou
         else:
             last["drop"] = (last["drop"] + 1) % MODULUS
         compare(run_with(lab, nodes, read, jobs=jobs, bounds=bounds, size=size), nodes, shown, items)
+        lab.close()
