@@ -26,6 +26,7 @@ from nodegraph.plan.program import Program, compile_program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
 from nodegraph.report import html_report, text_report
+from nodegraph.run.closing import close_at_exit, close_unused, close_when_unused
 from nodegraph.run.provenance import TraceError, trace
 from nodegraph.run.publish import PublishError
 from nodegraph.run.result import Run
@@ -86,6 +87,7 @@ def open_store(options: Options, *, read_only: bool = False) -> Store:
     Raises:
         StoreError: if it cannot be opened or made.
     """
+    close_unused()
     folder = options.store or default_store_folder()
     limit = None if read_only else options.store_size or default_size_limit(folder)
     return Store.open(folder, read_only=read_only, size_limit=limit)
@@ -173,14 +175,19 @@ def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: 
     options = options or Options()
     program = _program(graph, options, also=name)
     step, output = program.source(name)
-    # The folder of an artifact's files is made in the store.
-    store = open_store(options, read_only=step.output_types[output] != ARTIFACT)
+    is_artifact = step.output_types[output] == ARTIFACT
+    # The folder of an artifact's files is made in the store, and goes when that is closed.
+    store = open_store(options, read_only=not is_artifact)
     with contextlib.redirect_stdout(sys.stderr):
         walk = Walk(program, store, selection=_selection(options), from_history=True)
     entries = {"/".join(path): digest for path, digest in walk.entries(step, output)}
     values = Values(store)
+    if is_artifact:
+        close_at_exit(store)
+    else:
+        close_when_unused(store, values)
     if item is None and step.node.output_chain:
-        if not (entries or walk.complete(step)):
+        if not entries and not walk.is_empty(step):
             raise LookupError(f"{name!r} is not in the store; run the graph first")
         return StoredStream(entries.items(), values)
     key = item or ""

@@ -74,6 +74,10 @@ class Walk:
         """Whether all items of a step's outputs are known."""
         return self.grid.complete(step.node.output_chain)
 
+    def is_empty(self, step: Step) -> bool:
+        """Whether it is known that a step's outputs have no items at all."""
+        return self.complete(step) and not self.grid.tables[step.node.output_chain].paths
+
     def entries(self, step: Step, output: int) -> Iterator[tuple[tuple[str, ...], Digest]]:
         """The (item key along the origin, digest) pairs of an output that the store knows."""
         paths = self.grid.tables[step.node.output_chain].paths

@@ -85,7 +85,7 @@ class RunOutput:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The result of a run.
+    """The result of a run; the folders of artifacts that it gives last as long as it does.
 
     Attributes:
         ok: nothing failed and nothing was interrupted.

@@ -14,6 +14,7 @@ from nodegraph.plan.history import NodeRecord, graph_id
 from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.run.capture import Place, captured
+from nodegraph.run.closing import close_when_unused
 from nodegraph.run.exports import Exports, artifacts, check_destinations
 from nodegraph.run.flow import Bounds, Flow
 from nodegraph.run.frames import Done
@@ -223,6 +224,7 @@ class _Session:
             self._hub.emit(Warned(machine.clock(), message))
         self._hub.emit(RunFinished(machine.clock(), ok, interrupted, seconds))
         fetch = Fetch(self._program, machine.flow.root, self._store, machine.values, self._options.selection)
+        close_when_unused(self._store, machine.values)
         return Run(
             graph=self._program.graph.name,
             ok=ok,

@@ -1,4 +1,4 @@
-"""A pack in a file without versions, and projects with graphs on it that are run in processes of their own."""
+"""A pack in a file without versions, and projects with graphs on it, run in processes of their own."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ def unused(number):
     return number - 1
 '''
 
-DEEPER = '''
+DEEPER = """
 def high(number):
     return number * 100
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,9 @@ class Project:
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
-    def executed(self, graph: str = "graph.json", *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    def executed(
+        self, graph: str = "graph.json", *arguments: str, env: Mapping[str, str] | None = None
+    ) -> str:
         """Run a graph; the nodes that executed calls, in order."""
         nodes = self.command("run", graph, *arguments, env=env)["nodes"]
         return " ".join(name for name, node in nodes.items() if node["executed"])

@@ -29,7 +29,11 @@ CHANGED = {
 }
 
 SAME_RESULT = {
-    "another order": ("pack.py", "near(doubled) + helpers.lift(number)", "helpers.lift(number) + near(doubled)"),
+    "another order": (
+        "pack.py",
+        "near(doubled) + helpers.lift(number)",
+        "helpers.lift(number) + near(doubled)",
+    ),
     "a helper written another way": ("helpers.py", "number * FACTOR", "FACTOR * number"),
     "a class attribute nobody reads differently": ("pack.py", "scale = 2", "scale = 1 + 1"),
 }

@@ -84,9 +84,7 @@ def test_order_of_arguments_in_the_file_does_not_count(project):
     project.graph(nodes | {"sum": ("ed.sum2", links, {"bias": 1, "label": "x"})})
     assert "sum" in project.executed()
     swapped = dict(reversed(links.items()))
-    project.graph(
-        dict(reversed(nodes.items())) | {"sum": ("ed.sum2", swapped, {"label": "x", "bias": 1})}
-    )
+    project.graph(dict(reversed(nodes.items())) | {"sum": ("ed.sum2", swapped, {"label": "x", "bias": 1})})
     assert project.executed() == ""
     project.graph(nodes | {"sum": ("ed.sum2", {"left": "b", "right": "a"}, {"bias": 1, "label": "x"})})
     assert project.executed() == "sum"

@@ -1,4 +1,4 @@
-"""Property: a run executes no more calls than the plan before it foresaw, whatever was edited and run before."""
+"""Property: a run executes no more calls than the plan before it foresaw, whatever came before."""
 
 from __future__ import annotations
 

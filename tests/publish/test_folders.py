@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,7 @@ def test_artifact_is_published_with_its_provenance_and_nothing_else(press, files
     assert run.ok
     assert run.as_json()["outputs"] == {"book": {"path": str(press.out / "book")}}
     assert files_in(press.out / "book") == BOOK
-    assert sorted(os.listdir(press.out)) == ["book", "book.provenance.jsonl"]
+    assert sorted(path.name for path in press.out.iterdir()) == ["book", "book.provenance.jsonl"]
 
 
 def test_text_is_copied_and_the_rest_is_linked_read_only_into_the_store(press):
@@ -49,7 +51,7 @@ def test_new_content_takes_the_place_of_the_old(press, files_in):
     press.publish()
     assert press.publish(marks=2).ok
     assert files_in(press.out / "book")["pages/0.bin"] == b"CAT!!" * 3
-    assert sorted(os.listdir(press.out)) == ["book", "book.provenance.jsonl"]
+    assert sorted(path.name for path in press.out.iterdir()) == ["book", "book.provenance.jsonl"]
 
 
 @pytest.mark.parametrize("deleted", ["book", "book/pages", "book/index.txt", "book.provenance.jsonl", "."])
@@ -100,13 +102,10 @@ def test_changed_param_with_the_same_result_renews_the_provenance(press):
     assert "again" in head["nodes"]
 
 
-def test_destination_on_another_device_gets_copies(press, files_in, tmp_path_factory):
-    shm = "/dev/shm"
-    if not os.path.isdir(shm) or os.stat(shm).st_dev == os.stat(press.folder).st_dev:
+def test_destination_on_another_device_gets_copies(press, files_in):
+    shm = Path("/dev/shm")
+    if not shm.is_dir() or shm.stat().st_dev == press.folder.stat().st_dev:
         pytest.skip("there is no second device")
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory(dir=shm) as other:
         out = Path(other) / "out"
         assert press.publish(out=out).ok
@@ -210,9 +209,9 @@ def test_files_of_the_user_stay_in_our_folder(press, files_in):
     assert press.publish(marks=2).ok
     assert (folder / "notes.md").read_text() == "mine"
     assert (folder / "extra/deep/a.bin").read_bytes() == b"mine too"
-    assert os.readlink(folder / "link") == "notes.md"
-    assert os.readlink(folder / "nowhere") == "gone"
-    assert os.readlink(folder / "to_folder") == "extra"
+    assert (folder / "link").readlink() == Path("notes.md")
+    assert (folder / "nowhere").readlink() == Path("gone")
+    assert (folder / "to_folder").readlink() == Path("extra")
     assert stat.S_ISFIFO((folder / "pipe").lstat().st_mode)
     assert files_in(folder)["pages/0.bin"] == b"CAT!!" * 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 
 import pytest
@@ -118,7 +117,6 @@ def test_provenance_names_no_place_on_the_machine(press):
     press.publish()
     record = (press.out / "book.provenance.jsonl").read_text()
     assert str(press.folder) not in record
-    assert os.path.expanduser("~") not in record
     assert not [line for line in record.splitlines() if '"/' in line]
 
 
@@ -167,7 +165,7 @@ def test_damaged_provenance_is_a_clear_error(press, damage):
     press.publish()
     record = press.out / "book.provenance.jsonl"
     record.write_text(record.read_text().splitlines()[0] + "\n" + damage + "\n")
-    with pytest.raises(TraceError, match="line 2 of .* is damaged"):
+    with pytest.raises(TraceError, match=r"line 2 of .* is damaged"):
         trace(press.out / "book/index.txt")
 
 
