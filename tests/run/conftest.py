@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nodegraph import Batch, Collected, Drop, Item, Stream, api, node
-from nodegraph.api import Options, open_store, plan_graph, run_graph
+from nodegraph import Batch, Collected, Drop, Item, Stream, node
+from nodegraph.api import Options, plan_graph, run_graph
 from nodegraph.events import Event
 from nodegraph.plan.plan import Plan
 from nodegraph.run.result import Run
@@ -131,17 +131,6 @@ class Laboratory:
         self.folder = folder
         self.store = folder / "store"
         self.events: list[Event] = []
-        self.stores: list[Store] = []
-
-    def open_store(self, options: Options, **settings: Any) -> Store:
-        """Open the store of a run, which stays open for what is read from the run."""
-        self.stores.append(open_store(options, **settings))
-        return self.stores[-1]
-
-    def close(self) -> None:
-        """Close what runs have left open."""
-        while self.stores:
-            self.stores.pop().close()
 
     def graph(
         self, nodes: Mapping[str, Any], outputs: Mapping[str, str] | None = None, *, seed: int = 0
@@ -205,12 +194,9 @@ def told(run: Run, node: str) -> str:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laboratory]:
+def lab(tmp_path: Path) -> Laboratory:
     CALLS.clear()
-    laboratory = Laboratory(tmp_path)
-    monkeypatch.setattr(api, "open_store", laboratory.open_store)
-    yield laboratory
-    laboratory.close()
+    return Laboratory(tmp_path)
 
 
 @pytest.fixture

@@ -432,4 +432,3 @@ def test_random_graphs_come_to_what_the_oracle_says(lab, items, nodes, jobs, bou
         else:
             last["drop"] = (last["drop"] + 1) % MODULUS
         compare(run_with(lab, nodes, read, jobs=jobs, bounds=bounds, size=size), nodes, shown, items)
-        lab.close()
