@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,7 @@ def run_graph(
     """
     options = options or Options()
     program = _program(graph, options)
+    started = time.perf_counter()
     parse_devices(options.devices, available())
     run_options = RunOptions(
         force=frozenset(options.force),
@@ -151,6 +153,7 @@ def run_graph(
             on_event=on_event or _unheard,
             cancelled=stop.is_set,
             cancel=stop.set,
+            started=started,
         )
         _write_reports(run, program.graph, store)
         store.flush()

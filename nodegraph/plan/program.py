@@ -176,10 +176,12 @@ class Program:
         """The step and output index behind an output name of the graph or a `"node.output"`.
 
         Raises:
-            KeyError: if there is no such output.
+            KeyError: if there is no such output, or its node takes no part.
         """
         reads = self.graph.outputs.get(name) or parse_source(self.graph, name)
-        step = self._by_id[reads.node]
+        step = self._by_id.get(reads.node)
+        if step is None:
+            raise KeyError(f"node {reads.node!r} took no part; name it as a target")
         return step, output_index(step.node, reads.output)
 
 

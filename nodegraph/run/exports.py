@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nodegraph.plan.history import NodeRecord
@@ -67,10 +67,13 @@ class Exports:
         return (self._out / name).joinpath(*item).absolute()
 
     def _publish(self, root: Frame, name: str, step: Step, item: tuple[str, ...], digest: Digest) -> None:
+        key = "/".join(item)
+        if item and (key == "." or PurePosixPath(key).as_posix() != key):
+            raise PublishError(f"item key {key!r} is no plain name of a folder; give the item another key")
         artifact = self._artifact(digest)
         if artifact is None:
             raise PublishError(f"the store lost files of {name!r} meanwhile; run again to make them anew")
-        lines = file_lines(artifact, self._source_files(root, step), "/".join(item))
+        lines = file_lines(artifact, self._source_files(root, step), key)
         head = self._head(name, step, digest)
         publish(self.destination(name, item), artifact, head, lines, self._store)
 

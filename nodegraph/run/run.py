@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +53,11 @@ def run_program(
     on_event: Callable[[Event], None],
     cancelled: Callable[[], bool],
     cancel: Callable[[], None],
+    started: float,
 ) -> Run:
-    """Run a program. Ctrl-C calls `cancel`; the run then ends as soon as the calls that are running allow.
+    """Run a program. `started` is when checking ended, by `time.perf_counter`.
+
+    Ctrl-C calls `cancel`; the run then ends as soon as the calls that are running allow.
 
     An output that cannot be published is one of the run's errors; all that was computed stays in the store.
 
@@ -65,7 +67,7 @@ def run_program(
     """
     if options.out is not None:
         check_destinations(program, options.out)
-    session = _Session(program, store, options, on_event, cancelled, cancel)
+    session = _Session(program, store, options, on_event, cancelled, cancel, started)
     try:
         return session.run()
     finally:
@@ -83,6 +85,7 @@ class _Session:
         on_event: Callable[[Event], None],
         cancelled: Callable[[], bool],
         cancel: Callable[[], None],
+        started: float,
     ) -> None:
         self._program = program
         self._store = store
@@ -105,7 +108,7 @@ class _Session:
             emit=self._hub.emit,
             cancelled=self._is_cancelled,
             fail_fast=self._fail_fast,
-            started=time.perf_counter(),
+            started=started,
         )
         self._exports = (
             Exports(program, store, options.out, self._number, self._made_of)

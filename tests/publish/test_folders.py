@@ -333,6 +333,15 @@ def test_item_key_that_is_too_long_for_a_file_fails_alone(press):
     assert (press.out / "leaves/short/leaf.bin").is_file()
 
 
+@pytest.mark.parametrize("key", [".", "./a", "a/", "a//b", "a/."])
+def test_item_key_that_is_another_name_of_a_folder_fails_alone(press, key):
+    run = press.run(leaves(["a", key]), {"leaves": "leaf"})
+    (error,) = run.errors
+    assert error.item == key
+    assert "is no plain name of a folder" in error.message
+    assert (press.out / "leaves/a/leaf.bin").read_bytes() == b"word 0"
+
+
 def test_one_new_item_leaves_the_folders_of_the_others_alone(press):
     press.run(leaves(["a", "b"]), {"leaves": "leaf"})
     before = (press.out / "leaves/a").stat().st_ino
@@ -357,3 +366,12 @@ def test_foreign_folder_of_one_item_is_refused_and_the_others_are_published(pres
     assert [error.item for error in run.errors] == ["b"]
     assert (press.out / "leaves/b/mine.txt").read_text() == "mine"
     assert (press.out / "leaves/c/leaf.bin").is_file()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "/x"])
+def test_output_names_that_lead_out_cannot_exist(press, name):
+    from nodegraph.graph.problem import GraphError
+
+    with pytest.raises(GraphError):
+        press.run(leaves(["a"]), {name: "leaf"})
+    assert not press.out.exists()
