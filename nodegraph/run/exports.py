@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,8 +17,11 @@ from nodegraph.run.provenance import SourceFiles, ancestors, file_lines, header,
 from nodegraph.run.publish import PublishError, check_collection, check_destination, is_published, publish
 from nodegraph.run.result import CallError
 from nodegraph.store import Store
-from nodegraph.types.builtin import Artifact
+from nodegraph.types.builtin import Artifact, ModelRef
+from nodegraph.types.ports import ValueOf
 from nodegraph.types.wire import Digest, decode
+
+_MODEL = ValueOf("model_ref")
 
 
 class Exports:
@@ -43,7 +46,7 @@ class Exports:
         for name, step, output in artifacts(self._program):
             for item, digest in entries_of_output(root, step, output):
                 folder = self.destination(name, item)
-                if is_published(folder, self._head(name, step, digest)):
+                if is_published(folder, self._head(root, name, step, digest)):
                     self._standing.add(folder)
                 elif self._artifact(digest) is None:
                     found.add(step.index)
@@ -74,17 +77,30 @@ class Exports:
         if artifact is None:
             raise PublishError(f"the store lost files of {name!r} meanwhile; run again to make them anew")
         lines = file_lines(artifact, self._source_files(root, step), key)
-        head = self._head(name, step, digest)
+        head = self._head(root, name, step, digest)
         publish(self.destination(name, item), artifact, head, lines, self._store)
 
-    def _head(self, name: str, step: Step, digest: Digest) -> Mapping[str, Any]:
+    def _head(self, root: Frame, name: str, step: Step, digest: Digest) -> Mapping[str, Any]:
         head = self._heads.get(name)
         if head is None:
-            behind = ((entry.id, self._record(entry)) for entry in ancestors(self._program, step))
-            records = {node: record for node, record in behind if record is not None}
-            text = json.dumps(header(self._program, step, name, self._run, records))
+            behind = ancestors(self._program, step)
+            made_of = ((entry.id, self._record(entry)) for entry in behind)
+            records = {node: record for node, record in made_of if record is not None}
+            models = dict(self._models(root, behind))
+            text = json.dumps(header(self._program, step, name, self._run, records, models))
             head = self._heads[name] = json.loads(text)
         return {**head, "artifact": digest.hex()}
+
+    def _models(self, root: Frame, steps: Iterable[Step]) -> Iterator[tuple[str, ModelRef]]:
+        """The models that nodes which are not mapped hand on, by `node.output`."""
+        for step in steps:
+            for output, port in enumerate(step.type.signature.outputs):
+                if step.output_types[output] != _MODEL or step.node.output_chain:
+                    continue
+                for _, digest in entries_of_output(root, step, output):
+                    wire = self._store.get(digest)
+                    if wire is not None:
+                        yield f"{step.id}.{port.name}", decode(wire)
 
     def _artifact(self, digest: Digest) -> Artifact | None:
         """A stored artifact, None unless all of it is there."""

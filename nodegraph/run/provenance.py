@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from nodegraph.node.packs import pack_of
 from nodegraph.plan.history import NodeRecord
 from nodegraph.plan.keys import code_of, key_params
 from nodegraph.plan.program import Program, Step
-from nodegraph.types.builtin import Artifact
+from nodegraph.types.builtin import Artifact, ModelRef
 from nodegraph.version import version
 
 FORMAT = "nodegraph provenance"
@@ -61,7 +61,12 @@ def provenance_path(folder: Path) -> Path:
 
 
 def header(
-    program: Program, step: Step, output: str, run: int, records: Mapping[str, NodeRecord]
+    program: Program,
+    step: Step,
+    output: str,
+    run: int,
+    records: Mapping[str, NodeRecord],
+    models: Mapping[str, ModelRef],
 ) -> dict[str, Any]:
     """The first line: what the export is, and every node behind it; all but the digest of the artifact.
 
@@ -71,6 +76,7 @@ def header(
         output: the name of the graph's output.
         run: the number of the run that publishes it.
         records: what each node is made of, by id.
+        models: the models behind the export, by `node.output`.
     """
     graph = program.graph
     steps = ancestors(program, step)
@@ -86,6 +92,7 @@ def header(
         "seed": graph.seed,
         "nodegraph": version(),
         "packs": _packs(steps),
+        "models": {name: _describe_model(model) for name, model in models.items()},
         "nodes": {entry.id: _describe(entry, records.get(entry.id)) for entry in steps},
     }
 
@@ -253,6 +260,11 @@ def _describe(step: Step, record: NodeRecord | None) -> dict[str, Any]:
         described["seed"] = record.seed
     described["links"] = {name: str(source) for name, source in step.node.links.items()}
     return described
+
+
+def _describe_model(model: ModelRef) -> dict[str, Any]:
+    """A model without the place it lies in: of a folder its name."""
+    return {**asdict(model), "source": Path(model.source).name if model.source[:1] in "/." else model.source}
 
 
 def _packs(steps: Iterable[Step]) -> dict[str, str | None]:

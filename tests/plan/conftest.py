@@ -40,6 +40,13 @@ def count(*, n: int = 3, stop: int = -1) -> Stream[int]:
         yield Item(str(number), number)
 
 
+@node("pl.loud", version=1)
+def loud() -> Stream[int]:
+    """One number."""
+    print("listing")
+    yield Item("one", 1)
+
+
 @node("pl.letters", version=1)
 def letters(text: str) -> Stream[str]:
     """The letters of a text."""

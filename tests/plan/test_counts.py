@@ -15,6 +15,12 @@ def row(plan: Any, node: str) -> tuple[int | None, int, int]:
     return found.items, found.cached, found.run
 
 
+def test_what_a_source_prints_while_it_is_listed_is_no_result(bench, capsys):
+    bench.set({"loud": ("pl.loud",)})
+    assert row(bench.plan(), "loud") == (1, 0, 1)
+    assert capsys.readouterr() == ("", "listing\n")
+
+
 def test_first_plan_lists_the_source_and_counts_everything_as_new(chain):
     plan = chain.plan()
     assert {node: row(plan, node) for node in plan.nodes} == {

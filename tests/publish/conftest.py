@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nodegraph import Artifact, Collected, Context, Item, Stream, node
+from nodegraph import Artifact, Collected, Context, Item, ModelRef, Stream, node
 from nodegraph.api import Options, run_graph
 from nodegraph.run.result import Run
 
@@ -113,6 +113,18 @@ class Press:
     def called(self) -> Counter[str]:
         """How often each function was called in the last run, listing apart."""
         return Counter({name: count for name, count in CALLED.items() if name != "listing"})
+
+
+@node("pb.model", version=1)
+def model(*, source: str) -> ModelRef:
+    """A model by name."""
+    return ModelRef("voice", source, fingerprint="f00d")
+
+
+@node("pb.speak", version=1)
+def speak(word: str, voice: ModelRef) -> str:
+    """A word, spoken."""
+    return f"{word} ({voice.kind})"
 
 
 @pytest.fixture

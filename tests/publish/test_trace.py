@@ -47,6 +47,20 @@ def test_graph_params_seed_and_versions_are_told(press):
     assert export["packs"]
 
 
+@pytest.mark.parametrize(("source", "told"), [("hub/voice", "hub/voice"), ("/data/models/voice", "voice")])
+def test_models_behind_an_export_are_told_by_fingerprint(press, source, told):
+    nodes = {
+        "words": WORDS,
+        "model": ("pb.model", {}, {"source": source}),
+        "speak": ("pb.speak", {"word": "words", "voice": "model"}, {}),
+        "book": ("pb.book", {"words": "speak"}, {}),
+    }
+    press.run(nodes, {"book": "book"})
+    (model,) = trace(press.out / "book/index.txt")["export"]["models"].items()
+    assert model[0] == "model.out"
+    assert (model[1]["kind"], model[1]["source"], model[1]["fingerprint"]) == ("voice", told, "f00d")
+
+
 def test_nodes_beside_the_way_to_the_export_are_not_told(press):
     nodes = {
         "words": WORDS,
