@@ -81,7 +81,7 @@ def test_examples_of_all_installed_types_name_real_inputs_with_accepted_literals
     types = {
         name: declared
         for name, declared in node_types().items()
-        if declared.function.__module__.startswith("nodes")
+        if (declared.function.__module__ or "").startswith("nodes")
     }
     assert types
     for declared in types.values():
