@@ -7,8 +7,6 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 
 def test_another_graph_file_with_other_node_ids_is_a_hit(project):
     project.graph(
@@ -71,11 +69,10 @@ print(sum(node.executed for node in run.nodes.values()), sum(node.cached for nod
     assert ended.stdout.split() == ["0", "3"], ended.stderr
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "random"])
-def test_hash_seed_of_the_interpreter_does_not_count(project, seed):
+def test_hash_seed_of_the_interpreter_does_not_count(project):
     project.graph({"a": ("ed.a", {}, {}), "bag": ("ed.bag", {"number": "a"}, {"words": {"x": 1, "y": 2}})})
-    assert project.executed(env={"PYTHONHASHSEED": "5"}) == "bag"
-    assert project.executed(env={"PYTHONHASHSEED": seed}) == ""
+    assert project.executed(env={"PYTHONHASHSEED": "0"}) == "bag"
+    assert project.executed(env={"PYTHONHASHSEED": "1"}) == ""
 
 
 def test_order_of_arguments_in_the_file_does_not_count(project):
