@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
@@ -44,16 +45,16 @@ class NodeRecord:
     seed: int | None
     calls: bytes = b""
     outputs: tuple[bytes, ...] = ()
-    _known: frozenset[bytes] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        pieces = (self.calls[at : at + _PREFIX] for at in range(0, len(self.calls), _PREFIX))
-        object.__setattr__(self, "_known", frozenset(pieces))
 
     @property
     def items(self) -> int:
         """The number of calls of the last run."""
         return len(self.calls) // _PREFIX
+
+    @cached_property
+    def _known(self) -> frozenset[bytes]:
+        pieces = (self.calls[at : at + _PREFIX] for at in range(0, len(self.calls), _PREFIX))
+        return frozenset(pieces)
 
     def had(self, key: Key) -> bool:
         """Whether a call of that key was part of the last run."""

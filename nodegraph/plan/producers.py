@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -37,6 +37,8 @@ class Selection:
 
 EVERYTHING = Selection()
 
+_DIGEST = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -47,8 +49,44 @@ class Listed:
     dropped: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All items of a pure generator that ended, packed: what the store keeps of its call.
+
+    Attributes:
+        keys: the item keys in source order.
+        digests: for each output, 32 bytes per item.
+        drops: why items were dropped, by place.
+    """
+
+    keys: Sequence[str]
+    digests: tuple[bytes, ...]
+    drops: Mapping[int, str]
+
+    def to_value(self) -> list[Any]:
+        """The listing as a JSON value with bytes."""
+        return [list(self.keys), list(self.digests), [list(drop) for drop in sorted(self.drops.items())]]
+
+    @classmethod
+    def of_value(cls, value: Any) -> Listing:
+        """Read a listing back."""
+        keys, digests, drops = value
+        return cls(keys, tuple(digests), dict(drops))
+
+    def item(self, place: int) -> Listed:
+        """One item."""
+        digests = (packed[_DIGEST * place : _DIGEST * (place + 1)] for packed in self.digests)
+        return Listed(self.keys[place], tuple(map(Digest, digests)), self.drops.get(place))
+
+
 class Producer(Protocol):
-    """Gives the items of one stream in order. Used by one thread at a time."""
+    """Gives the items of one stream in order. Used by one thread at a time.
+
+    Attributes:
+        keys: of the items given so far, in order.
+    """
+
+    keys: dict[str, None]
 
     def next(self) -> Item[Any] | Listed | None:
         """The next selected item, None when there are no more."""
@@ -92,29 +130,28 @@ class GeneratorProducer:
     """The items that a node's generator yields. Raises `BadItemKey` if a key occurs twice.
 
     Attributes:
+        keys: of the items given so far, in order.
         reads: the files of the items given so far.
     """
 
     def __init__(self, items: Iterator[Item[Any]], selection: Selection) -> None:
+        self.keys: dict[str, None] = {}
         self.reads = ReadFiles()
         self._items = items
         self._selection = selection
-        self._seen: set[str] = set()
-        self._given = 0
 
     def next(self) -> Item[Any] | None:
         """The next selected item."""
-        while self._selection.limit is None or self._given < self._selection.limit:
+        while self._selection.limit is None or len(self.keys) < self._selection.limit:
             item = next(self._items, None)
             if item is None:
                 return None
             if not isinstance(item, Item):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"a stream node yields Item(key, value), not {type(item).__name__}")
-            if item.key in self._seen:
+            if item.key in self.keys:
                 raise BadItemKey(f"item key {item.key!r} occurs twice in one stream")
-            self._seen.add(item.key)
             if self._selection.takes(item.key):
-                self._given += 1
+                self.keys[item.key] = None
                 self.reads.add(item.reads)
                 return item
         return None
@@ -129,19 +166,21 @@ class GeneratorProducer:
 class ListingProducer:
     """The items of a listing that the store has, from a pure generator that ended before."""
 
-    def __init__(self, listing: Sequence[Any], selection: Selection) -> None:
-        self._entries = iter(listing)
+    def __init__(self, listing: Listing, selection: Selection) -> None:
+        self.keys: dict[str, None] = {}
+        self._listing = listing
         self._selection = selection
-        self._given = 0
+        self._place = 0
 
     def next(self) -> Listed | None:
         """The next selected item."""
-        if self._selection.limit is not None and self._given >= self._selection.limit:
-            return None
-        for key, digests, dropped in self._entries:
-            if self._selection.takes(key):
-                self._given += 1
-                return Listed(key, tuple(Digest(digest) for digest in digests), dropped)
+        limit = self._selection.limit
+        while self._place < len(self._listing.keys) and (limit is None or len(self.keys) < limit):
+            item = self._listing.item(self._place)
+            self._place += 1
+            if self._selection.takes(item.key):
+                self.keys[item.key] = None
+                return item
         return None
 
     def close(self) -> None:

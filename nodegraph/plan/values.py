@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from nodegraph.types.stream import Item, check_item_key
 from nodegraph.types.wire import Digest, UnknownValueType, Wire, decode
 
 ARTIFACT = ValueOf("artifact")
+
+_DIGEST = 32
 
 
 class BytesMissing(LookupError):
@@ -160,20 +163,31 @@ class StoredStream:
     def __init__(
         self, entries: Iterable[tuple[str, Digest]], values: Values, convert: Convert = None
     ) -> None:
-        self._digests = dict(entries)
+        self._keys: list[str] = []
+        self._digests = bytearray()
+        for key, digest in entries:
+            self._keys.append(key)
+            self._digests += digest
         self._values = values
         self._convert = convert
 
     def __iter__(self) -> Iterator[Item[Any]]:
-        for key, digest in self._digests.items():
-            yield StoredItem(key, digest, self._values, self._convert)
+        return map(self._item, range(len(self._keys)))
 
     def __len__(self) -> int:
-        return len(self._digests)
+        return len(self._keys)
 
     def keys(self) -> Sequence[str]:
         """The item keys in source order."""
-        return list(self._digests)
+        return list(self._keys)
 
     def __getitem__(self, key: str, /) -> Item[Any]:
-        return StoredItem(check_item_key(key), self._digests[key], self._values, self._convert)
+        return self._item(self._places[check_item_key(key)])
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {key: place for place, key in enumerate(self._keys)}
+
+    def _item(self, place: int) -> StoredItem:
+        digest = Digest(bytes(self._digests[_DIGEST * place : _DIGEST * (place + 1)]))
+        return StoredItem(self._keys[place], digest, self._values, self._convert)

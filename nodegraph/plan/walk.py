@@ -25,6 +25,7 @@ from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
     Listed,
+    Listing,
     ListingProducer,
     Producer,
     Selection,
@@ -245,7 +246,8 @@ class Walk:
         if row is None:
             return None
         try:
-            return ListingProducer(self._values.load(row.outputs[0]), self._selected(step))
+            listing = Listing.of_value(self._values.load(row.outputs[0]))
+            return ListingProducer(listing, self._selected(step))
         except BytesMissing:
             return None
 

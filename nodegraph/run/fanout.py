@@ -15,6 +15,7 @@ from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
     Listed,
+    Listing,
     ListingProducer,
     Producer,
     Regenerator,
@@ -88,8 +89,8 @@ class FanOut:
         with machine.lock:
             machine.flow.open_scope(frame, position, producer, run)
 
-    def _listing(self, call: Call) -> list[Any] | Row | None:
-        """The (key, digests, dropped) entries a pure generator left, or its row if it was dropped."""
+    def _listing(self, call: Call) -> Listing | Row | None:
+        """What a pure generator left in the store: its items, its row if it was dropped, or nothing."""
         machine = self._machine
         if not call.step.type.pure:
             return None
@@ -99,11 +100,10 @@ class FanOut:
         if row.dropped is not None:
             return row
         try:
-            listing: list[Any] = machine.values.load(row.outputs[0])
+            listing = Listing.of_value(machine.values.load(row.outputs[0]))
         except BytesMissing:
             return None
-        count = len(call.step.output_types)
-        return listing if all(entry[2] is not None or len(entry[1]) == count for entry in listing) else None
+        return listing if len(listing.digests) == len(call.step.output_types) else None
 
     def _begin(self, call: Call) -> Iterator[Item[Any]] | None:
         """The generator of a call; None if the call failed or was put off."""
@@ -173,7 +173,7 @@ class FanOut:
             self._machine.flow.abandon(scope)
 
     def _dropped(self, scope: Scope, run: StreamRun, drop: Drop) -> None:
-        if scope.keys:
+        if scope.count:
             error = TypeError(
                 "a generator that has given items cannot raise Drop; raise it in the item's make"
             )
@@ -387,32 +387,24 @@ class FanOut:
         seconds = time.perf_counter() - run.started
         if seconds >= SHOWN_SECONDS:
             label = scope.frame.label
-            machine.emit(SourceAdvanced(machine.clock(), run.call.step.id, label, len(scope.keys), True))
+            machine.emit(SourceAdvanced(machine.clock(), run.call.step.id, label, scope.count, True))
 
     def _write_listing(self, scope: Scope, run: StreamRun) -> None:
         """Store the ordered (key, digests) list of a pure generator once every item is resolved."""
         machine = self._machine
         step = run.call.step
         cut = step.is_source and not machine.selection.is_all
-        if not step.type.pure or run.listed or cut or not run.whole or scope.broken:
+        if not step.type.pure or run.listed or cut:
             return
         with machine.lock:
-            if run.listed or not scope.complete(step.index):
+            if run.listed or scope.broken or not run.whole or not scope.complete(step.index):
                 return
             run.listed = True
         column = scope.columns[step.index]
         if any(not there and index not in run.drops for index, there in enumerate(column.present)):
             return
-        outputs = range(len(step.output_types))
-        listing = [
-            [
-                key,
-                [column.get(index, output) for output in outputs] if column.present[index] else [],
-                run.drops.get(index),
-            ]
-            for index, key in enumerate(scope.keys)
-        ]
-        wire = encode(listing)
+        digests = tuple(bytes(column.digests[output]) for output in range(len(step.output_types)))
+        wire = encode(Listing(tuple(scope.keys), digests, run.drops).to_value())
         found = digest(wire)
         machine.store.put(found, wire)
         seconds = time.perf_counter() - run.started

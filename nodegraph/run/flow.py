@@ -282,9 +282,9 @@ class Flow:
     def emit(self, scope: Scope, key: str, item: Item[object] | None) -> Frame:
         """Take in the next item of a stream; its frame waits for `resolve`, or for `make` to be called."""
         level = self.program.levels[(*scope.frame.level.chain, self.program.steps[scope.step].id)]
-        frame = Frame(level, scope, scope.frame, len(scope.keys), key)
+        frame = Frame(level, scope, scope.frame, scope.count, key)
         frame.item = item
-        scope.keys.append(key)
+        scope.count += 1
         for column in scope.columns.values():
             column.extend()
         scope.busy += 1

@@ -8,7 +8,7 @@ that some collecting node or output of the graph will read: 32 bytes and the ite
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from nodegraph.types.stream import Item
@@ -179,7 +179,7 @@ class Scope:
         step, name: index and node id of the fan-out step.
         frame: the frame of the outer item.
         stream: what its owner knows of it.
-        keys: the item keys so far, in source order.
+        count: of the items so far.
         columns: per recorded step, the digests of its outputs.
         resolved: per watched step or inner stream, of how many items it is resolved.
         rank: of its fan-out step.
@@ -195,10 +195,10 @@ class Scope:
         "broken",
         "busy",
         "columns",
+        "count",
         "ended",
         "frame",
         "inner",
-        "keys",
         "later",
         "name",
         "position",
@@ -227,7 +227,7 @@ class Scope:
         self.frame = frame
         self.producer = producer
         self.stream = stream
-        self.keys: list[str] = []
+        self.count = 0
         self.columns = columns
         self.resolved: dict[Watch, int] = dict.fromkeys(watched, 0)
         self.rank = rank
@@ -241,7 +241,12 @@ class Scope:
 
     def complete(self, watch: Watch) -> bool:
         """Whether what is watched is resolved for every item of the stream."""
-        return self.ended and self.resolved[watch] == len(self.keys)
+        return self.ended and self.resolved[watch] == self.count
+
+    @property
+    def keys(self) -> Mapping[str, None]:
+        """The item keys in source order, of a stream that has ended."""
+        return self.producer.keys
 
     def present(self, step: int, output: int, also: tuple[int, ...] = ()) -> Iterator[tuple[str, Digest]]:
         """The (item key, digest) pairs of a step's output, without items missing from a step of `also`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from nodegraph.plan.values import ARTIFACT, BytesMissing, NestedStream, StoredSt
 from nodegraph.run.frames import Done, Frame
 from nodegraph.store import Store
 from nodegraph.types.wire import Digest
+
+Entries = Iterator[tuple[str, Digest]]
+"""The (item key, digest) pairs of a stream."""
 
 
 class Busy(Exception):
@@ -104,28 +107,26 @@ def _stream_digest(step: Step, feed: Feed, frame: Frame, load: Callable[[Digest]
     return stream_digest((key, digest_of(inside)) for key, inside in nested_entries_of(step, feed, frame))
 
 
-def nested_entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, list[tuple[str, Digest]]]]:
+def nested_entries_of(step: Step, feed: Feed, frame: Frame) -> Iterator[tuple[str, Entries]]:
     """The entries of each inner stream of a stream of streams; an outer item without one is left out."""
     assert feed.collects is not None
     assert feed.inner is not None
     scope = frame.above(feed.up).scopes[feed.collects]
     below = scope.inner.get(feed.inner, {})
     also = tuple(other.step for other in step.feeds if other.inner == feed.inner)
-    return [
-        (key, list(below[index].present(feed.step, feed.output, also)))
-        for index, key in enumerate(scope.keys)
-        if index in below and not below[index].broken
-    ]
+    for index, key in enumerate(scope.keys):
+        if index in below and not below[index].broken:
+            yield key, below[index].present(feed.step, feed.output, also)
 
 
-def entries_of(step: Step, feed: Feed, frame: Frame) -> list[tuple[str, Digest]]:
+def entries_of(step: Step, feed: Feed, frame: Frame) -> Entries:
     """The (item key, digest) pairs of a stream input, matched by key with others from the same stream."""
     assert feed.collects is not None
     scope = frame.above(feed.up).scopes[feed.collects]
     also = tuple(
         other.step for other in step.feeds if other.collects == feed.collects and other.inner is None
     )
-    return list(scope.present(feed.step, feed.output, also))
+    return scope.present(feed.step, feed.output, also)
 
 
 def load_arguments(
@@ -157,16 +158,19 @@ def _load_stream(
     program: Program, step: Step, feed: Feed, frame: Frame, values: Values, found: Arguments
 ) -> None:
     if feed.inner is None:
-        entries = entries_of(step, feed, frame)
-        found.values[feed.name] = StoredStream(entries, values, feed.convert)
+        found.values[feed.name] = StoredStream(entries_of(step, feed, frame), values, feed.convert)
     else:
-        nested = nested_entries_of(step, feed, frame)
-        found.values[feed.name] = NestedStream(nested, values, feed.convert)
-        entries = [entry for _, inside in nested for entry in inside]
+        found.values[feed.name] = NestedStream(nested_entries_of(step, feed, frame), values, feed.convert)
     is_artifact = program.steps[feed.step].output_types[feed.output] == ARTIFACT
     is_there = values.can_load if is_artifact else values.has
-    if not all(is_there(digest) for _, digest in entries):
+    if not all(is_there(digest) for _, digest in _all_entries(step, feed, frame)):
         found.streams_missing.add(feed.step)
+
+
+def _all_entries(step: Step, feed: Feed, frame: Frame) -> Entries:
+    if feed.inner is None:
+        return entries_of(step, feed, frame)
+    return (entry for _, inside in nested_entries_of(step, feed, frame) for entry in inside)
 
 
 def _load(result: Done, output: int, values: Values) -> Any:

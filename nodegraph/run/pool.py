@@ -118,7 +118,7 @@ class Pool:
             return None if chain else 1
         fan_out = self._machine.program.step(chain[0])
         scope = self._flow.root.scopes.get(fan_out.index)
-        return len(scope.keys) if scope is not None and scope.ended else None
+        return scope.count if scope is not None and scope.ended else None
 
     def _work(self) -> None:
         while (task := self._take()) is not None:

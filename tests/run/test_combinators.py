@@ -22,7 +22,8 @@ def test_zip_of_streams_of_different_length_says_what_to_do(lab):
         "z": ("stream.zip", {"left": "x", "right": "y"}),
     }
     assert lab.run(nodes).errors[0].message == (
-        "the streams have 3 and 1 items; cut the longer one with stream.take, or pair by key with stream.match"
+        "the streams have 3 and 1 items; "
+        "cut the longer one with stream.take, or pair by key with stream.match"
     )
 
 

@@ -115,7 +115,7 @@ def thread(number: int) -> int:
 @node("running.bad_log", version=1)
 def bad_log(number: int) -> int:
     """Logs with the wrong number of arguments."""
-    logging.getLogger("running").warning("%d and %d", number)
+    logging.getLogger("running").warning("%d and %d", *[number])
     return number
 
 
@@ -320,7 +320,7 @@ def test_a_working_folder_survives_a_failure_and_goes_after_success(lab):
     FAIL.clear()
     SEEN.clear()
     assert lab.run(nodes).ok
-    assert SEEN == ["half", folder]
+    assert ["half", folder] == SEEN
     assert not folder.exists()
 
 
@@ -349,7 +349,7 @@ def test_a_stopped_run_keeps_what_is_done_and_the_next_one_goes_on(lab, counts, 
     threading.Timer(0.2, done.set).start()
     run = lab.run(nodes, jobs=1, cancel=done)
     assert run.nodes["p"].cached == (2 if raises else 3)
-    assert SEEN == ([3] if raises else [])
+    assert ([3] if raises else []) == SEEN
 
 
 def test_a_run_stopped_before_it_begins_runs_nothing(lab, counts):
