@@ -12,6 +12,8 @@ import pytest
 
 PHOTOS = '"photos": {"type": "load.coco", "params": {"root": "."}}'
 OTHERS = '"others": {"type": "load.coco", "params": {"root": "."}}'
+PAGE = '"page": {"type": "export.preview"}'
+TAKE = '"few": {"type": "stream.take", "links": {"stream": §"page"}, "params": {"count": 1}}'
 NUMBER = '"inputs": {"x": {"type": "float", "default": 1.0}}, '
 
 
@@ -96,8 +98,7 @@ NODES: dict[str, tuple[str, str]] = {
     "another type": ("type-mismatch", clip(links='"image": §"photos.boxes"')),
     "plain value for a stream": (
         "not-a-stream",
-        '"page": {"type": "export.preview"},\n'
-        + '"few": {"type": "stream.take", "links": {"stream": §"page"}, "params": {"count": 1}}'),
+        PAGE + ",\n" + TAKE),
     "cycle": (
         "cycle", clip(links='"image": §"b"', name='"a"') + ",\n" + clip(links='"image": "a"', name='"b"')),
     "two origins": (
