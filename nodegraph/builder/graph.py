@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,16 @@ NodeLike = Callable[..., Any] | str | Path
 """A node function, a node type id, or the path of a graph file to use as a node."""
 
 _NOT_IN_ID: Final = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@functools.cache
+def _load_packs() -> None:
+    """Load the node packs, once: a graph file and a type id may name a type of any of them."""
+    from nodegraph.node.packs import load_packs
+
+    for pack in load_packs():
+        if pack.problem:
+            warnings.warn(pack.problem, stacklevel=4)
 
 
 def _ignore(event: Event) -> None:
@@ -49,14 +61,16 @@ class Graph:
 
     @classmethod
     def load(cls, path: str | Path) -> Graph:
-        """Read a graph file.
+        """Read a graph file, over the node types of the installed packs and those of `NODEGRAPH_NODES`.
 
         Raises:
             GraphError: with every problem of the file.
+            PackError: if a pack of `NODEGRAPH_NODES` does not load.
         """
         from nodegraph.check.check import sound_document
         from nodegraph.graph.shape import read_graph
 
+        _load_packs()
         return cls._of(sound_document(read_graph(Path(path), str(path))))
 
     @classmethod
@@ -73,6 +87,7 @@ class Graph:
         from nodegraph.graph.place import SourceText
         from nodegraph.graph.shape import parse_graph
 
+        _load_packs()
         source = SourceText("", absolute_path(Path(), folder or ""), text)
         return cls._of(sound_document(parse_graph(source)))
 
@@ -314,6 +329,8 @@ class Graph:
         from nodegraph.graph.rebase import subgraph_type
         from nodegraph.node.registry import find
 
+        if isinstance(node, str | Path):
+            _load_packs()
         if isinstance(node, Path) or (isinstance(node, str) and node.startswith(("./", "../", "/"))):
             folder = self._growth.document.folder or Path()
             return subgraph_type(folder, absolute_path(Path(), node)), Path(node).stem

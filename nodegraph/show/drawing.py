@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +72,6 @@ def short_text(port: InputPort, literal: Any) -> str:
 def chain_text(chain: Sequence[str]) -> str:
     """Where a node is called: `each photos › objects`; empty for a node that is called once."""
     return f"each {' › '.join(chain)}" if chain else ""
-
-
-def readers_of(graph: CheckedGraph) -> Mapping[str, list[tuple[str, CheckedNode, str]]]:
-    """For each node, the links that read it: its output's name, the reader, the reader's input."""
-    readers: dict[str, list[tuple[str, CheckedNode, str]]] = {name: [] for name in graph.nodes}
-    for node in graph.nodes.values():
-        for name, source in node.links.items():
-            readers[source.node].append((source.output, node, name))
-    return readers
 
 
 def _name(type_: Type) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -395,3 +397,20 @@ def test_paths_of_a_loaded_graph_do_not_follow_the_working_directory(
     monkeypatch.chdir(folder / "graphs")
     assert loaded == g
     assert check(loaded).nodes["load_photos"].params["root"] == folder / "photos"
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        "Graph.load({path!r})",
+        "Graph.from_json(pathlib.Path({path!r}).read_text())",
+        'Graph("g").add("load.images", root=".")',
+    ],
+)
+def test_installed_packs_are_found_without_an_import(folder: Path, build: str) -> None:
+    Path("g.json").write_text(
+        '{"nodegraph": 1, "nodes": {"a": {"type": "load.images", "params": {"root": "."}}}}'
+    )
+    script = f"import pathlib\nfrom nodegraph import Graph\n{build.format(path='g.json')}\n"
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
