@@ -75,8 +75,10 @@ class Listing:
 
     def item(self, place: int) -> Listed:
         """One item."""
+        if place in self.drops:
+            return Listed(self.keys[place], (), self.drops[place])
         digests = (packed[_DIGEST * place : _DIGEST * (place + 1)] for packed in self.digests)
-        return Listed(self.keys[place], tuple(map(Digest, digests)), self.drops.get(place))
+        return Listed(self.keys[place], tuple(map(Digest, digests)), None)
 
 
 class Producer(Protocol):

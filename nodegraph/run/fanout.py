@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from nodegraph.events import SourceAdvanced
@@ -23,34 +22,15 @@ from nodegraph.plan.producers import (
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.execute import Call, Calls, Outcome
-from nodegraph.run.frames import Done, Frame, Scope
+from nodegraph.run.failures import failure_of
+from nodegraph.run.frames import ABSENT, Done, Frame, Scope
 from nodegraph.run.inputs import Arguments, Busy, load_arguments
 from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine
 from nodegraph.run.results import Output, outputs_of
+from nodegraph.run.streamrun import StreamRun, stream_run, write_listing
 from nodegraph.store import Key, Row
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, digest, encode
-
-
-@dataclass(eq=False)
-class StreamRun:
-    """The stream of one fan-out call while it runs.
-
-    Attributes:
-        call: the call that lists the items.
-        listed: the listing was in the store, so all of its items are.
-        reason: why the generator runs.
-        whole: no item failed, so that the listing may be stored.
-        drops: the reasons of dropped items by index.
-    """
-
-    call: Call
-    listed: bool
-    reason: str
-    regenerator: Regenerator
-    started: float
-    whole: bool = True
-    drops: dict[int, str] = field(default_factory=dict[int, str])
 
 
 class InputsMissing(LookupError):
@@ -144,7 +124,7 @@ class FanOut:
     def advance(self, scope: Scope) -> None:
         """Pull the next item of a stream."""
         machine = self._machine
-        run = _stream_run(scope)
+        run = stream_run(scope)
         try:
             item = scope.producer.next()
         except Drop as drop:
@@ -165,7 +145,7 @@ class FanOut:
 
     def _break_off(self, scope: Scope, run: StreamRun, error: BaseException) -> None:
         machine, call = self._machine, run.call
-        machine.note_failure(scope.frame, call.step, call.key, machine.failure(call.step, scope.frame, error))
+        machine.note_failure(scope.frame, call.step, call.key, failure_of(call.step, scope.frame, error))
         self._end(scope, run, broken=True)
 
     def _give_up(self, scope: Scope) -> None:
@@ -219,14 +199,14 @@ class FanOut:
             if row.dropped is not None:
                 run.drops[frame.index] = row.dropped
             machine.hit(frame, 0, step, _known(key), row)
-            self._write_listing(scope, run)
+            write_listing(self._machine, scope, run)
         elif outputs is not None:
             machine.keep_outputs(run.call.state, outputs)
             with machine.lock:
                 # Not the item: its value may lie in a buffer that the generator uses again.
                 frame = machine.flow.emit(scope, item.key, None)
                 machine.given(frame, step, outputs, run.reason)
-            self._write_listing(scope, run)
+            write_listing(self._machine, scope, run)
         else:
             with machine.lock:
                 frame = machine.flow.emit(scope, item.key, item)
@@ -265,7 +245,7 @@ class FanOut:
         assert item is not None
         assert item.make is not None
         assert scope is not None
-        run = _stream_run(scope)
+        run = stream_run(scope)
         if machine.known_failure(frame, 0, step, key):
             run.whole = False
             return
@@ -285,7 +265,7 @@ class FanOut:
         finally:
             if claim is not None:
                 claim.release()
-        self._write_listing(scope, run)
+        write_listing(self._machine, scope, run)
 
     def _make(self, frame: Frame, step: Step, run: StreamRun, key: Key) -> None:
         machine = self._machine
@@ -316,12 +296,15 @@ class FanOut:
         before, scope = frame.results[0], frame.scope
         assert isinstance(before, Done), "only what has a result can be made again"
         assert scope is not None
-        run = _stream_run(scope)
+        run = stream_run(scope)
         started = time.perf_counter()
         key, outcome = self._regenerated(frame, step, run)
         seconds = time.perf_counter() - started
         if isinstance(outcome, BytesMissing | InputsMissing):
             machine.postpone(frame, 0, _sources(step))
+        elif isinstance(outcome, Drop) and key is not None:
+            self._replace_in_listing(scope, run, frame, outcome)
+            machine.dropped_now(frame, 0, step, key, outcome, seconds, b"".join(run.call.inputs))
         elif isinstance(outcome, BaseException):
             machine.failed(frame, 0, step, key, outcome)
         else:
@@ -333,12 +316,17 @@ class FanOut:
         """Make the value of a listed item again before anything reads it."""
         machine, scope = self._machine, frame.scope
         assert scope is not None
-        run = _stream_run(scope)
+        run = stream_run(scope)
         started = time.perf_counter()
         key, outcome = self._regenerated(frame, step, run)
         seconds = time.perf_counter() - started
         if isinstance(outcome, BytesMissing | InputsMissing):
             machine.postpone(frame, 0, _sources(step))
+        elif isinstance(outcome, Drop) and key is not None:
+            run.listed = False
+            run.drops[frame.index] = outcome.reason
+            inputs = b"".join(run.call.inputs)
+            machine.dropped(frame, 0, step, key, outcome, seconds, BYTES_GONE, inputs)
         elif isinstance(outcome, BaseException):
             machine.failed(frame, 0, step, key, outcome)
         else:
@@ -366,12 +354,14 @@ class FanOut:
         if key is not None:
             self._machine.record(key, run.call.state, digests, b"".join(run.call.inputs), seconds)
 
-    def _replace_in_listing(self, scope: Scope, run: StreamRun, frame: Frame, result: Done) -> None:
+    def _replace_in_listing(self, scope: Scope, run: StreamRun, frame: Frame, result: Done | Drop) -> None:
         with self._machine.lock:
             if (column := scope.columns.get(run.call.step.index)) is not None:
-                column.set(frame.index, result)
+                column.set(frame.index, result if isinstance(result, Done) else ABSENT)
+            if isinstance(result, Drop):
+                run.drops[frame.index] = result.reason
             run.listed = False
-        self._write_listing(scope, run)
+        write_listing(self._machine, scope, run)
 
     def _end(self, scope: Scope, run: StreamRun, *, broken: bool) -> None:
         machine = self._machine
@@ -383,34 +373,11 @@ class FanOut:
                 return
         with machine.lock:
             machine.flow.end(scope, broken=broken)
-        self._write_listing(scope, run)
+        write_listing(self._machine, scope, run)
         seconds = time.perf_counter() - run.started
         if seconds >= SHOWN_SECONDS:
             label = scope.frame.label
             machine.emit(SourceAdvanced(machine.clock(), run.call.step.id, label, scope.count, True))
-
-    def _write_listing(self, scope: Scope, run: StreamRun) -> None:
-        """Store the ordered (key, digests) list of a pure generator once every item is resolved."""
-        machine = self._machine
-        step = run.call.step
-        cut = step.is_source and not machine.selection.is_all
-        if not step.type.pure or run.listed or cut:
-            return
-        with machine.lock:
-            if run.listed or scope.broken or not run.whole or not scope.complete(step.index):
-                return
-            run.listed = True
-        column = scope.columns[step.index]
-        if any(not there and index not in run.drops for index, there in enumerate(column.present)):
-            return
-        digests = tuple(bytes(column.digests[output]) for output in range(len(step.output_types)))
-        wire = encode(Listing(tuple(scope.keys), digests, run.drops).to_value())
-        found = digest(wire)
-        machine.store.put(found, wire)
-        seconds = time.perf_counter() - run.started
-        machine.record(run.call.key, run.call.state, [found], b"".join(run.call.inputs), seconds)
-        if step.type.signature.wants_context:
-            machine.store.discard_workdir(run.call.key)
 
 
 def _sources(step: Step) -> set[int]:
@@ -420,8 +387,3 @@ def _sources(step: Step) -> set[int]:
 def _known(key: Key | None) -> Key:
     assert key is not None, "an item with a make has a memo key"
     return key
-
-
-def _stream_run(scope: Scope) -> StreamRun:
-    assert isinstance(scope.stream, StreamRun)
-    return scope.stream

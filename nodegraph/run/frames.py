@@ -161,9 +161,9 @@ class Column:
             digests.extend(bytes(32))
 
     def set(self, index: int, result: Result) -> None:
-        """Write down an item's result; one that has none stays left out."""
+        """Write down an item's result; one that has none is left out."""
+        self.present[index] = isinstance(result, Done)
         if isinstance(result, Done):
-            self.present[index] = 1
             for output, digests in self.digests.items():
                 digests[32 * index : 32 * index + 32] = result.digests[output]
 

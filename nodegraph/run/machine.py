@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 
 from blake3 import blake3
 
@@ -28,6 +26,7 @@ from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import Values
 from nodegraph.run.capture import outside_call
+from nodegraph.run.failures import failure_of, place_of
 from nodegraph.run.flow import Flow
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done, Frame, Status
 from nodegraph.run.result import CallError
@@ -316,18 +315,8 @@ class Machine:
         """A call raised. If that is because the run is being stopped, the call counts as not begun."""
         if self.cancelled():
             return
-        self.note_failure(frame, step, key, self.failure(step, frame, error))
+        self.note_failure(frame, step, key, failure_of(step, frame, error))
         self._leave_without(frame, position, step, FAILED)
-
-    def failure(self, step: Step, frame: Frame, error: BaseException) -> CallError:
-        """What to tell of an exception of a node."""
-        return CallError(
-            step.id,
-            frame.label,
-            type(error).__name__,
-            message_of(error),
-            own_frames(error.__traceback__, error),
-        )
 
     def note_failure(self, frame: Frame, step: Step, key: Key | None, failure: CallError) -> None:
         """Count and remember a failure."""
@@ -419,7 +408,10 @@ class Machine:
         """A call that has a result dropped its item when its bytes were needed again."""
         row = Row((), drop.reason, seconds, self.state(step).recipe, inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
-        self.again = True
+        with self.lock:
+            self.again = True
+            if step.fans_out:
+                self.tally.steps[step.index].made += _mark(frame)
         self._leave_without(frame, position, step, LATER)
 
     def close(self) -> None:
@@ -434,29 +426,6 @@ def result_of(outputs: Sequence[Output]) -> Done:
     return Done(digests, wires if len(wires) == len(outputs) else None, fresh=True)
 
 
-def message_of(error: BaseException) -> str:
-    """What an exception says, in one piece; an OSError with its file."""
-    return str(error) or type(error).__name__
-
-
-def own_frames(trace: TracebackType | None, error: BaseException) -> str:
-    """The traceback of an exception from where the engine called the node's function."""
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("nodegraph.run."):
-        trace = trace.tb_next
-    lines = traceback.format_exception(type(error), error, trace)
-    return "".join(lines).rstrip()
-
-
 def _mark(frame: Frame) -> bytes:
     """Stands for an item in the little that is kept of each."""
     return blake3("\0".join(frame.path).encode()).digest(_MARK)
-
-
-def place_of(frame: Frame) -> tuple[int, ...]:
-    """The item's place along its origin."""
-    indices: list[int] = []
-    current: Frame | None = frame
-    while current is not None and current.scope is not None:
-        indices.append(current.index)
-        current = current.parent
-    return tuple(reversed(indices))

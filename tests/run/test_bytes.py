@@ -83,6 +83,21 @@ def moody(number: int) -> list[int]:
     return [number]
 
 
+@node("bytes.moody_items", version=1)
+def moody_items(*, values: list[int]) -> Stream[list[int]]:
+    """Lists; those with an even number are given only once."""
+
+    def make(number: int) -> list[int]:
+        again = ("item", number) in SEEN
+        SEEN.append(("item", number))
+        if again and number % 2 == 0:
+            raise Drop("not again")
+        return [number]
+
+    for number in values:
+        yield Item(str(number), lambda number=number: make(number))
+
+
 @node("bytes.same", version=1, keep=False)
 def same(entry: list[int]) -> list[int]:
     """What it was given."""
@@ -320,6 +335,29 @@ def test_a_call_that_fails_when_its_bytes_are_needed_again_fails_alone(lab, coun
     assert [error.item for error in run.errors] == ["1", "3"]
     assert counts(run, "m") == "1 executed 2 failed 1 dropped"
     assert counts(run, "s") == "nothing"
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_an_item_that_is_dropped_when_its_bytes_are_needed_again_is_left_out(lab, counts, items, collected):
+    nodes: dict[str, object] = {
+        "m": ("bytes.moody_items", {}, {"values": [1, 2, 3, 4]}),
+        "s": ("bytes.size", {"entry": "m"}),
+    }
+    if collected:
+        nodes["c"] = ("bytes.sizes", {"entries": "m"})
+    assert lab.run(nodes).ok
+    lab.evict([1], [2], [3], [4])
+    nodes["s"] = ("bytes.size", {"entry": "m"}, {"plus": 5})
+    if collected:
+        nodes["c"] = ("bytes.sizes", {"entries": "m"}, {"plus": 5})
+    run = lab.run(nodes, {"s": "s"} | ({"c": "c"} if collected else {}))
+    assert run.ok
+    assert counts(run, "m") == "4 executed 2 dropped"
+    assert items(run, "s") == {"1": 6, "3": 8}
+    if collected:
+        assert run.value("c") == 9
+    again = lab.run(nodes, {"s": "s"})
+    assert counts(again, "m") == "4 cached 2 dropped"
 
 
 def test_a_collected_call_that_fails_when_its_bytes_are_needed_again_is_left_out(lab, counts):
