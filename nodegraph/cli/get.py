@@ -98,7 +98,6 @@ def _write(name: str, value: Any, target: Path, options: Options) -> None:
     from nodegraph.show.inspect import file_bytes, in_full
     from nodegraph.types.builtin import Artifact
     from nodegraph.types.stream import Collected
-    from nodegraph.types.values import preview_of
 
     if isinstance(value, Collected):
         keys = cast("Collected[Any]", value).keys()
@@ -110,10 +109,23 @@ def _write(name: str, value: Any, target: Path, options: Options) -> None:
     if isinstance(value, Artifact):
         _copy_files(value, target, options)
         return
-    content = file_bytes(value) or preview_of(value)
+    content = file_bytes(value) or _preview(name, value, target)
+    write_file(target, content)
+
+
+def _preview(name: str, value: Any, target: Path) -> bytes:
+    """The picture of a value that is no file, for a target that is one of a picture."""
+    from nodegraph.types.values import preview_of
+
+    content = preview_of(value)
     if content is None:
         raise UsageError(f"{name} has no preview picture; name a .json file to write it in full")
-    write_file(target, content)
+    if target.suffix.lower() not in ("", ".png"):
+        raise UsageError(
+            f"{name} is no file; its preview is a PNG picture, not {target.suffix}: "
+            "name a .png file, or a .json file to write it in full"
+        )
+    return content
 
 
 def _copy_files(artifact: Artifact, folder: Path, options: Options) -> None:

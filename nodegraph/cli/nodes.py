@@ -19,7 +19,9 @@ _TYPE_COLUMN = 32
 
 
 def nodes(
-    type_id: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="Show all of one type.")] = None,
+    type_id: Annotated[
+        str | None, typer.Argument(metavar="[TYPE]", help="Show all of one type, or list one kind.")
+    ] = None,
     store: StoreFolder = None,
     packs: NodePacks = None,
     json: AsJson = False,
@@ -34,14 +36,22 @@ def nodes(
     terminal = Terminal(json, quiet)
     load(terminal, packs)
     types = node_types()
-    chosen = None if type_id is None else _find(type_id, types)
+    listed = types if type_id is None else _of_kind(type_id, types)
+    chosen = None if type_id is None or listed else _find(type_id, types)
     if json and chosen is not None:
         terminal.result_json(describe(chosen, types))
     elif json:
-        terminal.result_json({"nodes": [describe(declared, types) for declared in types.values()]})
+        terminal.result_json({"nodes": [describe(declared, types) for declared in listed.values()]})
     else:
-        terminal.result("\n".join(_catalog(types) if chosen is None else _details(chosen, types)))
+        terminal.result("\n".join(_catalog(listed) if chosen is None else _details(chosen, types)))
     return DONE
+
+
+def _of_kind(kind: str, types: Mapping[str, NodeType]) -> Mapping[str, NodeType]:
+    """The node types of a kind such as `load`; none if it is no kind."""
+    from nodegraph.show.catalog import kind_of
+
+    return {name: declared for name, declared in types.items() if "." in name and kind_of(name) == kind}
 
 
 def _find(type_id: str, types: Mapping[str, NodeType]) -> NodeType:

@@ -87,12 +87,16 @@ def dot_of(size: int = 3) -> Dot:
 '''
 
 
-def test_value_with_a_preview_is_written_as_png(run_cli, write_graph, tmp_path):
+def test_value_with_a_preview_is_written_as_png_and_as_nothing_else(run_cli, write_graph, tmp_path):
     (tmp_path / "dots.py").write_text(DOTS)
     graph = write_graph({"dot": {"type": "test.dot_of"}})
     assert run_cli("run", graph, "--nodes", "dots.py").exit == 0
     assert run_cli("get", graph, "dot", "-o", "dot.png", "--nodes", "dots.py").exit == 0
     assert (tmp_path / "dot.png").read_bytes() == b"PNG of 3"
+    refused = run_cli("get", graph, "dot", "-o", "dot.mp4", "--nodes", "dots.py")
+    assert refused.exit == 2
+    assert "a PNG picture, not .mp4: name a .png file" in refused.stderr
+    assert not (tmp_path / "dot.mp4").exists()
     got = json.loads(run_cli("get", graph, "dot", "--json", "--nodes", "dots.py").stdout)
     assert got["value"] == {"type": "test.dot", "size": 3}
 
