@@ -99,7 +99,9 @@ def _draw(
 
 
 def _labels(boxes: Boxes) -> list[str]:
+    """Class names, with the score where it is below 1; it is not rounded up to what reads as 1."""
+    names = boxes.categories.names
     return [
-        boxes.categories.names[class_id] if score >= 1 else f"{boxes.categories.names[class_id]} {score:.2f}"
+        names[class_id] if score >= 1 else f"{names[class_id]} {min(score, 0.99):.2f}"
         for class_id, score in zip(boxes.class_ids.tolist(), boxes.scores.tolist(), strict=True)
     ]

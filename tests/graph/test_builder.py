@@ -414,3 +414,10 @@ def test_installed_packs_are_found_without_an_import(folder: Path, build: str) -
     script = f"import pathlib\nfrom nodegraph import Graph\n{build.format(path='g.json')}\n"
     ended = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_graph_shows_itself_as_a_picture(nodes: Any, folder: Path) -> None:
+    graph, _, _ = two_nodes(nodes)
+    shown = graph._repr_html_()
+    assert shown.startswith("<svg")
+    assert all(f">{name}<" in shown for name in graph.to_dict()["nodes"])

@@ -45,6 +45,17 @@ def test_a_score_below_one_is_written_too():
     assert (annotate_image(grey(), certain).pixels != annotate_image(grey(), unsure).pixels).any()
 
 
+def test_a_score_that_would_round_to_one_is_written_as_99_hundredths():
+    certain = boxes((100, 80, 200, 160, 0))
+    nearly, below = (
+        annotate_image(
+            grey(), Boxes(certain.xyxy, certain.class_ids, np.array([score], np.float32), CATEGORIES)
+        )
+        for score in (0.997, 0.99)
+    )
+    assert (nearly.pixels == below.pixels).all()
+
+
 def test_the_given_picture_stays_as_it_was():
     image = grey()
     image.pixels.flags.writeable = False
