@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, compile_program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
-from nodegraph.report import html_report, text_report
+from nodegraph.report import html_report, run_html, text_report
 from nodegraph.run.closing import close_at_exit, close_unused, close_when_unused
 from nodegraph.run.provenance import TraceError, trace
 from nodegraph.run.publish import PublishError
@@ -160,7 +160,7 @@ def run_graph(
     except BaseException:
         store.close()
         raise
-    return run
+    return replace(run, _render=run_html)
 
 
 def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: str | None = None) -> Any:

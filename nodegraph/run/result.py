@@ -110,6 +110,11 @@ class Run:
     interrupted: bool
     folder: Path
     _fetch: Callable[[str], Any] = field(repr=False, compare=False)
+    _render: Callable[[Run], str] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str | None:
+        """The run as it shows itself in a notebook."""
+        return None if self._render is None else self._render(self)
 
     def value(self, name: str) -> Any:
         """The value of an output of the graph, or of any `"node.output"`; a stream as `Collected`.
