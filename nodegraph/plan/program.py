@@ -169,6 +169,15 @@ class Program:
         return self._by_id[node]
 
     @cached_property
+    def behind_batches(self) -> Mapping[int, frozenset[int]]:
+        """For each step that takes batches, all steps that something may still come from."""
+        return {
+            step.index: _ancestors(self.steps, step)
+            for step in self.steps
+            if step.type.signature.kind == "batch"
+        }
+
+    @cached_property
     def _by_id(self) -> dict[str, Step]:
         return {step.id: step for step in self.steps}
 
@@ -183,6 +192,17 @@ class Program:
         if step is None:
             raise KeyError(f"node {reads.node!r} took no part; name it as a target")
         return step, output_index(step.node, reads.output)
+
+
+def _ancestors(steps: Sequence[Step], step: Step) -> frozenset[int]:
+    found: set[int] = set()
+    waiting = [step]
+    while waiting:
+        for feed in waiting.pop().feeds:
+            if feed.step not in found:
+                found.add(feed.step)
+                waiting.append(steps[feed.step])
+    return frozenset(found)
 
 
 def parse_source(graph: CheckedGraph, name: str) -> Source:

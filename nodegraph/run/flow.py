@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,8 +77,11 @@ class Flow:
         """Whether a position stands for the item itself, as its fan-out node gave it."""
         return position == 0 and frame.scope is not None
 
-    def next_task(self, *, batch_size: int, idle: bool) -> Task | None:
-        """What to do next, or None if nothing is ready. A batch that is not full runs only when `idle`."""
+    def next_task(self, *, batch_size: int, running: Collection[int]) -> Task | None:
+        """What to do next, or None if nothing is ready.
+
+        A batch that is not full is left to grow as long as some of the `running` steps stand before it.
+        """
         if self.calls:
             return self.calls.pop()
         for step, waiting in self.batches.items():
@@ -87,10 +91,9 @@ class Flow:
             if not scope.advancing and self._has_room(scope):
                 scope.advancing = True
                 return Task("advance", None, 0, scope)
-        if idle:
-            for step, waiting in self.batches.items():
-                if waiting:
-                    return self._batch(step, batch_size)
+        for step, waiting in self.batches.items():
+            if waiting and self.program.behind_batches[step].isdisjoint(running):
+                return self._batch(step, batch_size)
         return None
 
     def _batch(self, step: int, size: int) -> Task:

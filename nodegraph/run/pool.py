@@ -36,7 +36,7 @@ class Pool:
         self._fan_out = FanOut(machine, self._calls)
         self._more = threading.Condition(machine.lock)
         self._over = threading.Condition(machine.lock)
-        self._running = 0
+        self._running: list[int] = []
         self._idle = 0
         self._stopping = False
         self._crash: BaseException | None = None
@@ -135,13 +135,13 @@ class Pool:
     def _take(self) -> Task | None:
         with self._more:
             while not self._is_over():
-                task = self._flow.next_task(batch_size=BATCH_SIZE, idle=self._running == 0)
+                task = self._flow.next_task(batch_size=BATCH_SIZE, running=self._running)
                 if task is None:
                     self._idle += 1
                     self._more.wait()
                     self._idle -= 1
                 elif not self._park(task):
-                    self._running += 1
+                    self._running.append(self._step_index(task))
                     if self._idle and not self._is_cheap(task):
                         self._more.notify()
                     return task
@@ -162,13 +162,13 @@ class Pool:
 
     def _give_back(self, task: Task, again: Task | None) -> None:
         with self._more:
-            self._running -= 1
+            self._running.remove(self._step_index(task))
             if again is not None:
                 self._deferred.append(again)
             function = self._exclusive(task)
             if function is not None:
                 self._flow.calls.extend(self._parked.pop(function))
-            if self._running == 0 and self._idle:
+            if self._idle and not self._running:
                 self._more.notify()
 
     def _exclusive(self, task: Task) -> Hashable | None:

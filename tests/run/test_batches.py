@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from nodegraph import Batch, Context, Drop, Item, Stream, node
 from nodegraph.run import pool
 
 SEEN: list[object] = []
+RAN = threading.Event()
 
 
 @node("batches.noise", version=1, seeded=True)
@@ -76,9 +79,23 @@ def lists(*, values: list[int]) -> Stream[list[int]]:
         yield Item(str(value), [value])
 
 
+@node("batches.wait", version=1)
+def wait() -> bool:
+    """Whether a batch has been run within ten seconds."""
+    return RAN.wait(10)
+
+
+@node("batches.signal", version=1)
+def signal(numbers: Batch[int]) -> Batch[int]:
+    """Tells that it has been run."""
+    RAN.set()
+    return numbers
+
+
 @pytest.fixture(autouse=True)
 def _forget():
     SEEN.clear()
+    RAN.clear()
 
 
 def numbers(*values: int) -> tuple[str, dict[str, str], dict[str, list[int]]]:
@@ -231,3 +248,8 @@ def test_small_batches_run_even_if_they_never_fill(lab, items, monkeypatch):
     monkeypatch.setattr(pool, "BATCH_SIZE", 1000)
     run = lab.run(nodes_with(range(300)), {"b": "b"})
     assert len(items(run, "b")) == 300
+
+
+def test_a_batch_that_can_grow_no_more_does_not_wait_for_other_nodes(lab):
+    nodes = {"w": ("batches.wait", {}), "n": numbers(1, 2), "b": ("batches.signal", {"numbers": "n"})}
+    assert lab.run(nodes, jobs=2).value("w") is True
