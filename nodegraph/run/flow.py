@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +37,10 @@ class Task:
     position: int
     scope: Scope | None = None
     waiting: tuple[tuple[Frame, int], ...] = ()
+
+
+Missing = tuple[Frame, int, Done]
+"""A result whose bytes are gone: the frame, the position, and the result that was found there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,10 +350,17 @@ class Flow:
             if frame.needs[position] == 0:
                 self.calls.append(Task("call", frame, position))
 
-    def hold(self, frame: Frame, position: int, missing: list[tuple[Frame, int]]) -> None:
-        """Put a call off until the bytes of known results are made again."""
-        frame.needs[position] = len(missing)
-        for source, place in missing:
+    def hold(self, frame: Frame, position: int, missing: Sequence[Missing]) -> None:
+        """Put a call off until the bytes of known results are made again.
+
+        What has become of some of them meanwhile is not waited for; the call looks at it when it is tried
+        again.
+        """
+        gone = [(source, place) for source, place, seen in missing if source.results[place] is seen]
+        frame.needs[position] = max(1, len(gone))
+        if not gone:
+            self._satisfy(frame, position)
+        for source, place in gone:
             waiting = source.remakes.setdefault(place, [])
             if not waiting:
                 self.calls.append(Task("remake", source, place))

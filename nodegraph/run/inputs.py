@@ -10,6 +10,7 @@ from typing import Any
 from nodegraph.plan.keys import stream_digest
 from nodegraph.plan.program import Feed, Program, Step
 from nodegraph.plan.values import ARTIFACT, BytesMissing, NestedStream, StoredStream, Values
+from nodegraph.run.flow import Missing
 from nodegraph.run.frames import Done, Frame
 from nodegraph.store import Store
 from nodegraph.types.wire import Digest
@@ -28,12 +29,12 @@ class Arguments:
 
     Attributes:
         values: by input name.
-        missing: (frame, position) of results whose bytes are gone but can be made again right away.
+        missing: results whose bytes are gone but can be made again right away.
         streams_missing: steps of streams with items whose bytes are gone.
     """
 
     values: dict[str, Any]
-    missing: list[tuple[Frame, int]]
+    missing: list[Missing]
     streams_missing: set[int]
 
 
@@ -144,11 +145,12 @@ def load_arguments(
             continue
         source = frame.above(feed.up)
         position = program.steps[feed.step].item_position
+        result = _result_at(program, feed, frame)
         try:
-            value = _load(_result_at(program, feed, frame), feed.output, values)
+            value = _load(result, feed.output, values)
         except BytesMissing:
-            if (source, position) not in found.missing:
-                found.missing.append((source, position))
+            if (source, position, result) not in found.missing:
+                found.missing.append((source, position, result))
         else:
             found.values[feed.name] = feed.convert(value) if feed.convert is not None else value
     return found

@@ -87,6 +87,12 @@ def add(number: int, *, plus: int = 1, bad: list[int] = NONE, dropped: list[int]
     return number + plus
 
 
+@node("rt.nothing", version=1)
+def nothing() -> int:
+    """Zero."""
+    return 0
+
+
 @node("rt.plus", version=1)
 def plus(left: int, right: int) -> int:
     """The sum of two numbers."""

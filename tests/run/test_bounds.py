@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -48,6 +49,15 @@ def tight(monkeypatch):
         monkeypatch.setattr(run, "Bounds", lambda *_: Bounds(items, nbytes))
 
     return set_bounds
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads give way to each other far more often than usual."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
 
 
 def stop_late() -> threading.Event:
@@ -129,7 +139,7 @@ def test_a_bound_on_bytes_holds_items_back(lab, tight):
 
 
 @pytest.mark.parametrize("round_", range(5))
-def test_many_threads_come_to_the_same_again_and_again(lab, items, round_):
+def test_many_threads_come_to_the_same_again_and_again(lab, items, round_, hasty_threads):
     run_ = lab.run(everything(20), {"y": "y", "g": "g"}, jobs=8, cancel=stop_late())
     assert not run_.interrupted
     first = items(run_, "y"), items(run_, "g")
