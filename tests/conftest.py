@@ -32,18 +32,24 @@ class Ended:
 
 RunCli = Callable[..., Ended]
 
-_OWN_SETTINGS = ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR")
+_OWN_SETTINGS = ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where processes under test keep compiled modules, so that hundreds of them compile nothing twice."""
+    return tmp_path_factory.mktemp("bytecode")
 
 
 @pytest.fixture
-def cli_env() -> dict[str, str]:
+def cli_env(bytecode: Path) -> dict[str, str]:
     """The environment of a command under test: nothing of the user's own settings, warnings are errors."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("NODEGRAPH_") and name not in _OWN_SETTINGS
     }
-    return {**kept, "PYTHONWARNINGS": "error"}
+    return {**kept, "PYTHONWARNINGS": "error", "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 @pytest.fixture
