@@ -132,7 +132,7 @@ class Machine:
                 known = error
             self._states[step.index] = known
         if isinstance(known, OSError):
-            raise known
+            raise known.with_traceback(None)
         return known
 
     def _new_state(self, step: Step) -> StepState:

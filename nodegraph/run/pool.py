@@ -67,10 +67,6 @@ class Pool:
             raise self._crash
         return self._flow.finished
 
-    def stop(self) -> None:
-        """Begin no further call."""
-        self._stopping = True
-
     def _is_over(self) -> bool:
         return self._stopping or self._flow.finished or self._cancelled()
 
