@@ -65,6 +65,7 @@ class Options:
         devices: where calls may run.
         jobs: how many calls run at once; by default one per core.
         fail_fast: begin no further call after the first failure.
+        count_ahead: list the sources once more in the background, so that progress tells how many there are.
     """
 
     store: Path | None = None
@@ -80,6 +81,7 @@ class Options:
     devices: str = "auto"
     jobs: int | None = None
     fail_fast: bool = False
+    count_ahead: bool = False
 
 
 def open_store(options: Options, *, read_only: bool = False) -> Store:
@@ -142,6 +144,7 @@ def run_graph(
         out=options.out,
         jobs=options.jobs,
         fail_fast=options.fail_fast,
+        count_ahead=options.count_ahead,
     )
     stop = cancel or threading.Event()
     store = open_store(options)

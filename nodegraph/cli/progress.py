@@ -124,6 +124,9 @@ class Progress:
 
     Args:
         terminal: with `quiet` nothing is shown.
+
+    Attributes:
+        is_live: bars are drawn, so totals are worth counting ahead.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -133,7 +136,7 @@ class Progress:
         self._begun = time.monotonic()
         self._close: Callable[[], None] | None = None
         self._print: Callable[[str], None] = terminal.say
-        self._live = not terminal.quiet and sys.stderr.isatty()
+        self.is_live = not terminal.quiet and sys.stderr.isatty()
         self._told = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -142,12 +145,12 @@ class Progress:
             self._tally.add(event)
         if isinstance(event, Output):
             self._print(f"{event.node} {event.item}".rstrip() + f": {printable(event.text.rstrip())}")
-        if not self._live and event.time - self._told >= _PLAIN_SECONDS:
+        if not self.is_live and event.time - self._told >= _PLAIN_SECONDS:
             self._told = event.time
             self._terminal.say(self.line())
 
     def __enter__(self) -> Progress:
-        if self._live:
+        if self.is_live:
             self._open_live()
         return self
 

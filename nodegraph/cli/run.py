@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -92,6 +93,7 @@ def run(
         fail_fast=fail_fast,
     )
     with stopping_on_interrupt() as cancel, Progress(terminal) as progress:
+        options = replace(options, count_ahead=progress.is_live)
         result = run_graph(graph, options, on_event=progress, cancel=cancel)
     if json:
         terminal.result_json(result.as_json())

@@ -174,7 +174,8 @@ class NodeAdvanced(Event):
     """The counts of a node so far; sent a few times a second for nodes that moved.
 
     Cheap calls are not reported one by one: progress displays read this. `total` is how many calls the
-    node will have in all, or None while its source has not ended.
+    node will have in all, as far as it can be told: an upper bound where items are dropped, an estimate for
+    nested streams, None while nothing tells.
     """
 
     kind: ClassVar[str] = "node-advanced"

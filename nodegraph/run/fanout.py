@@ -373,6 +373,7 @@ class FanOut:
                 return
         with machine.lock:
             machine.flow.end(scope, broken=broken)
+            machine.foresight.stream_ended(scope.step, scope.count)
         write_listing(self._machine, scope, run)
         seconds = time.perf_counter() - run.started
         if seconds >= SHOWN_SECONDS:

@@ -28,6 +28,7 @@ from nodegraph.plan.values import Values
 from nodegraph.run.capture import outside_call
 from nodegraph.run.failures import failure_of, place_of
 from nodegraph.run.flow import Flow
+from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done, Frame, Status
 from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
@@ -85,6 +86,7 @@ class Machine:
     selection: Selection
     emit: Callable[[Event], None]
     cancelled: Callable[[], bool]
+    foresight: Foresight
     fail_fast: Callable[[], None]
     started: float
     lock: threading.Lock = field(default_factory=threading.Lock)

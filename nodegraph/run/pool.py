@@ -102,19 +102,11 @@ class Pool:
                 snapshot = counts.snapshot()
                 if self._seen.get(step.id) != snapshot:
                     self._seen[step.id] = snapshot
-                    moved.append(NodeAdvanced(machine.clock(), step.id, *snapshot, self._total(step.index)))
+                    moved.append(
+                        NodeAdvanced(machine.clock(), step.id, *snapshot, machine.foresight.total(step))
+                    )
         for event in moved:
             machine.emit(event)
-
-    def _total(self, index: int) -> int | None:
-        """How many calls a node will have, once its source has ended."""
-        step = self._machine.program.steps[index]
-        chain = step.node.output_chain
-        if len(chain) != 1:
-            return None if chain else 1
-        fan_out = self._machine.program.step(chain[0])
-        scope = self._flow.root.scopes.get(fan_out.index)
-        return scope.count if scope is not None and scope.ended else None
 
     def _work(self) -> None:
         while (task := self._take()) is not None:

@@ -16,6 +16,7 @@ from nodegraph.run.capture import Place, captured
 from nodegraph.run.closing import close_when_unused
 from nodegraph.run.exports import Exports, artifacts, check_destinations
 from nodegraph.run.flow import Bounds, Flow
+from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import Done
 from nodegraph.run.machine import Machine
 from nodegraph.run.outputs import Fetch, told_output, values_without_bytes
@@ -36,6 +37,7 @@ class RunOptions:
         out: where artifacts are published; None publishes nothing.
         jobs: how many calls run at once; by default one per core.
         fail_fast: begin no further call after the first failure.
+        count_ahead: list the sources once more in the background, so that progress tells how many there are.
     """
 
     force: frozenset[str] = frozenset()
@@ -43,6 +45,7 @@ class RunOptions:
     out: Path | None = None
     jobs: int | None = None
     fail_fast: bool = False
+    count_ahead: bool = False
 
 
 def run_program(
@@ -107,6 +110,7 @@ class _Session:
             selection=options.selection,
             emit=self._hub.emit,
             cancelled=self._is_cancelled,
+            foresight=Foresight(program, options.selection, self._is_cancelled),
             fail_fast=self._fail_fast,
             started=started,
         )
@@ -122,6 +126,8 @@ class _Session:
         nodes = tuple((step.id, step.type.id) for step in self._program.steps)
         self._hub.emit(RunStarted(0.0, self._number, self._program.graph.name, nodes, jobs))
         with captured(self._print):
+            if self._options.count_ahead:
+                self._machine.foresight.count_ahead()
             finished = self._run_passes(jobs)
         outputs, unpublished = self._outputs()
         self._remember_costs()
