@@ -38,6 +38,7 @@ class Selection:
 EVERYTHING = Selection()
 
 _DIGEST = 32
+_LISTING = "nodegraph/listing/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,19 @@ class Listing:
 
     def to_value(self) -> list[Any]:
         """The listing as a JSON value with bytes."""
-        return [list(self.keys), list(self.digests), [list(drop) for drop in sorted(self.drops.items())]]
+        drops = [list(drop) for drop in sorted(self.drops.items())]
+        return [_LISTING, list(self.keys), list(self.digests), drops]
 
     @classmethod
     def of_value(cls, value: Any) -> Listing:
-        """Read a listing back."""
-        keys, digests, drops = value
+        """Read a listing back.
+
+        Raises:
+            LookupError: if it was written in another form, by another version.
+        """
+        if type(value) is not list or value[:1] != [_LISTING]:
+            raise LookupError("the listing was written in another form")
+        _, keys, digests, drops = cast("list[Any]", value)
         return cls(keys, tuple(digests), dict(drops))
 
     def item(self, place: int) -> Listed:

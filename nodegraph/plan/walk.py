@@ -248,7 +248,7 @@ class Walk:
         try:
             listing = Listing.of_value(self._values.load(row.outputs[0]))
             return ListingProducer(listing, self._selected(step))
-        except BytesMissing:
+        except LookupError:
             return None
 
     def _listed_now(self, step: Step, index: int, seed: int | None) -> Producer | None:

@@ -81,7 +81,7 @@ class FanOut:
             return row
         try:
             listing = Listing.of_value(machine.values.load(row.outputs[0]))
-        except BytesMissing:
+        except LookupError:
             return None
         return listing if len(listing.digests) == len(call.step.output_types) else None
 
