@@ -222,6 +222,7 @@ class Graph:
         *,
         store: str | Path | None = None,
         inputs: Mapping[str, Any] | None = None,
+        values: Sequence[str | Path] = (),
         targets: Sequence[str] = (),
         force: Sequence[str] = (),
         limit: int | None = None,
@@ -239,6 +240,7 @@ class Graph:
         options = Options(
             store=None if store is None else Path(store),
             inputs=inputs or {},
+            values=[Path(overlay) for overlay in values],
             targets=targets,
             force=force,
             limit=limit,
@@ -252,6 +254,7 @@ class Graph:
         *,
         store: str | Path | None = None,
         inputs: Mapping[str, Any] | None = None,
+        values: Sequence[str | Path] = (),
         targets: Sequence[str] = (),
         force: Sequence[str] = (),
         limit: int | None = None,
@@ -267,6 +270,7 @@ class Graph:
         Args:
             store: folder of the memo; by default `$NODEGRAPH_STORE`, else `.nodegraph`.
             inputs: values for the inputs of the graph.
+            values: overlay files, applied in order.
             targets: node ids to run up to; by default what the graph's outputs read.
             force: node ids whose stored results do not count.
             limit: take at most so many items of each source.
@@ -290,6 +294,7 @@ class Graph:
         options = Options(
             store=None if store is None else Path(store),
             inputs=inputs or {},
+            values=[Path(overlay) for overlay in values],
             targets=targets,
             force=force,
             limit=limit,

@@ -98,6 +98,8 @@ def run(
     if json:
         terminal.result_json(result.as_json())
     _report(terminal, result, traceback=traceback)
+    if limit is not None or items is not None:
+        terminal.say("only a part of the sources' items took part; what was published holds only that part")
     if result.interrupted or (cancel.is_set() and not result.ok):
         return INTERRUPTED
     return DONE if result.ok else FAILED

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from nodegraph.builder.graph import Graph
 from nodegraph.graph.schema import graph_schema
 from nodegraph.node.registry import find, node_types
-
-jsonschema = pytest.importorskip("jsonschema")
 
 
 @pytest.fixture
