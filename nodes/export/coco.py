@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from nodegraph import Artifact, Collected, Context, Param, node
-from nodes.export.folder import ExportFolder
-from nodes.export.samples import Sample, clipped, samples_of, union_of_categories
-from nodes.types import Boxes, Categories, File
+from nodes.export.clips import Frames
+from nodes.export.folder import ExportError, ExportFolder
+from nodes.export.samples import Sample, clipped, pictures_boxes, samples_of, union_of_categories
+from nodes.types import Boxes, BoxTrack, Categories, File, Video
 
 
 @node("export.coco", version=1)
 def export_coco(
-    files: Collected[File],
-    boxes: Collected[Boxes],
+    files: Collected[File] | None = None,
+    boxes: Collected[Boxes | BoxTrack] | None = None,
+    video: Collected[Video] | None = None,
     *,
     description: Annotated[str, Param(help="what the dataset is, for `info` in the file")] = "",
     ctx: Context,
@@ -27,11 +29,16 @@ def export_coco(
     Image and annotation ids count from 1 in stream order; category ids are those of the source. A box with a
     score below 1 carries it as `score`.
 
+    Link pictures that `image.encode` made as `files`, and their boxes: then a new picture costs one encoding.
+    Or, for a small set, link clips as `video`, and their tracked boxes if there are any: every frame is
+    then a picture, encoded as JPEG whenever the dataset is written.
+
     Raises:
-        ExportError: if an item is in one stream only, classes contradict each other, or two items would
-            get the same file name.
+        ExportError: if neither or both of `files` and `video` are linked, an item is in one stream only,
+            classes contradict each other, or two items would get the same file name.
     """
     folder = ExportFolder(ctx.new_folder())
+    files, boxes = _pictures(files, boxes, video)
     categories = union_of_categories(item.value for item in boxes)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -49,6 +56,20 @@ def export_coco(
     }
     folder.write("annotations.json", _document(document), files.keys())
     return folder.artifact()
+
+
+def _pictures(
+    files: Collected[File] | None, boxes: Collected[Boxes | BoxTrack] | None, video: Collected[Video] | None
+) -> tuple[Collected[File], Collected[Boxes]]:
+    """The encoded pictures and their boxes, as they were linked or out of clips."""
+    if (files is None) == (video is None):
+        raise ExportError("link either files (encoded pictures, with their boxes) or video (clips)")
+    if video is not None:
+        frames = Frames(video)
+        return frames, frames.boxes(boxes)
+    if files is None or boxes is None:
+        raise ExportError("pictures need boxes: link boxes too; a picture without objects has empty ones")
+    return files, pictures_boxes(boxes)
 
 
 def _image(sample: Sample, image_id: int) -> dict[str, Any]:

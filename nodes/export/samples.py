@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nodegraph import Collected
 from nodes.export.folder import ExportError
 from nodes.export.names import file_stems
-from nodes.types import Boxes, Categories, File
+from nodes.types import Boxes, BoxTrack, Categories, File
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,19 @@ def samples_of(
     stems = file_stems(files.keys(), adapt)
     for item in files:
         yield Sample(item.key, stems[item.key], item.value, boxes[item.key].value)
+
+
+def pictures_boxes(boxes: Collected[Boxes | BoxTrack]) -> Collected[Boxes]:
+    """The boxes of pictures.
+
+    Raises:
+        ExportError: if they are those of clips.
+    """
+    for item in boxes:
+        if not isinstance(item.value, Boxes):
+            raise ExportError(f"item {item.key!r} is a box track: pictures need boxes, as video.frames gives")
+        break
+    return cast("Collected[Boxes]", boxes)
 
 
 def _check_same_keys(files: Collected[File], boxes: Collected[Boxes]) -> None:

@@ -46,12 +46,13 @@ def video_frames(
 
 def _frame_maker(video: Video, boxes: BoxTrack | None, index: int) -> Callable[[], Frame]:
     def make() -> Frame:
-        return Frame(Image(video.frames[index]), _no_boxes() if boxes is None else boxes.frame(index))
+        return Frame(Image(video.frames[index]), no_boxes() if boxes is None else boxes.frame(index))
 
     return make
 
 
-def _no_boxes() -> Boxes:
+def no_boxes() -> Boxes:
+    """The boxes of a picture without any, of no classes."""
     import numpy as np
 
     return Boxes(
