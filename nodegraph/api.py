@@ -137,7 +137,7 @@ def run_graph(
     options = options or Options()
     program = _program(graph, options)
     started = time.perf_counter()
-    parse_devices(options.devices, available())
+    devices = parse_devices(options.devices, available())
     run_options = RunOptions(
         force=frozenset(options.force),
         selection=_selection(options),
@@ -145,6 +145,7 @@ def run_graph(
         jobs=options.jobs,
         fail_fast=options.fail_fast,
         count_ahead=options.count_ahead,
+        memory=devices["cpu"],
     )
     stop = cancel or threading.Event()
     store = open_store(options)

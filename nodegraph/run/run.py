@@ -38,6 +38,7 @@ class RunOptions:
         jobs: how many calls run at once; by default one per core.
         fail_fast: begin no further call after the first failure.
         count_ahead: list the sources once more in the background, so that progress tells how many there are.
+        memory: bytes that values held for later nodes may take; by default a share of the machine's.
     """
 
     force: frozenset[str] = frozenset()
@@ -46,6 +47,7 @@ class RunOptions:
     jobs: int | None = None
     fail_fast: bool = False
     count_ahead: bool = False
+    memory: int | None = None
 
 
 def run_program(
@@ -144,7 +146,9 @@ class _Session:
     def _run_passes(self, jobs: int) -> bool:
         """Run passes until one has nothing left to make again; whether it came to that."""
         for _ in range(len(self._program.steps) + 3):
-            flow = Flow(self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight()))
+            flow = Flow(
+                self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight(self._options.memory))
+            )
             self._machine.begin_pass(flow)
             finished = Pool(self._machine, flow, jobs).run(self._cancel)
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
@@ -249,7 +253,8 @@ class _Session:
         )
 
 
-def bytes_in_flight() -> int:
-    """The bound on values held for later nodes: a sixteenth of the memory, 256 MiB to 2 GiB."""
+def bytes_in_flight(budget: int | None = None) -> int:
+    """The bound on values held for later nodes: a sixteenth of memory, 256 MiB to 2 GiB, at most `budget`."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(max(memory // 16, 256 << 20), 2 << 30)
+    share = min(max(memory // 16, 256 << 20), 2 << 30)
+    return share if budget is None else min(share, budget)

@@ -11,6 +11,7 @@ import pytest
 from nodegraph import Item, Stream, node
 from nodegraph.run import pool, run
 from nodegraph.run.flow import Bounds
+from nodegraph.run.run import bytes_in_flight
 
 ALIVE: set[int] = set()
 MOST: list[int] = [0]
@@ -149,3 +150,8 @@ def test_many_threads_come_to_the_same_again_and_again(lab, items, round_, hasty
     again = lab.run(nodes, {"y": "y", "g": "g", "q": "q"}, jobs=8, cancel=stop_late())
     assert not again.interrupted
     assert (items(again, "y"), items(again, "g")) == first
+
+
+def test_a_budget_bounds_the_values_in_flight() -> None:
+    assert bytes_in_flight(1 << 20) == 1 << 20
+    assert bytes_in_flight(1 << 60) == bytes_in_flight()
