@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
 from pathlib import Path
 
@@ -244,7 +243,6 @@ def test_missing_file_is_named(tmp_path):
         read_image(tmp_path / "gone.jpg")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX ones")
 def test_unreadable_file_is_named(tmp_path):
     path = tmp_path / "secret.png"
     Pillow.fromarray(CORNERS).save(path)
