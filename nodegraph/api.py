@@ -23,7 +23,8 @@ from nodegraph.place.devices import available, parse_devices
 from nodegraph.plan.forecast import forecast
 from nodegraph.plan.plan import Plan
 from nodegraph.plan.producers import Selection
-from nodegraph.plan.program import Program, compile_program, parse_source
+from nodegraph.plan.compile import compile_program
+from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
 from nodegraph.report import html_report, run_html, text_report

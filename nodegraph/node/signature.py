@@ -143,9 +143,19 @@ class Signature:
     wants_context: bool
     output_class: type | None
 
+    @cached_property
+    def ports(self) -> Mapping[str, InputPort]:
+        """The inputs by name."""
+        return {port.name: port for port in self.inputs}
+
+    @cached_property
+    def output_places(self) -> Mapping[str, int]:
+        """The position of each output by name."""
+        return {port.name: place for place, port in enumerate(self.outputs)}
+
     def input(self, name: str) -> InputPort | None:
         """The input of that name, or None."""
-        return next((port for port in self.inputs if port.name == name), None)
+        return self.ports.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +171,19 @@ class NodeType:
     keep: bool
     aliases: tuple[str, ...]
     signature: Signature
+
+    @cached_property
+    def key_ports(self) -> tuple[InputPort, ...]:
+        """The inputs whose literals enter the key, by name: all but paths and the seed."""
+        ports = sorted(self.signature.inputs, key=lambda port: port.name)
+        return tuple(
+            port for port in ports if not is_path_port(port) and not (self.seeded and port.name == "seed")
+        )
+
+    @cached_property
+    def file_ports(self) -> tuple[InputPort, ...]:
+        """The inputs that are paths whose contents enter the key."""
+        return tuple(port for port in self.signature.inputs if port.reads_file)
 
     @property
     def doc(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +19,17 @@ def converter(port: InputPort, offered: Type) -> Callable[[Any], Any] | None:
         return lambda value: (
             None if value is None and is_optional(wanted) else adapter.validate_json(_dumps(value))
         )
-    if Scalar("int") in _members(offered) and _takes_as_float(wanted):
-        return lambda value: float(value) if type(value) is int else value
-    return None
+    return _into_float if _may_be_int(offered, wanted) else None
+
+
+def _into_float(value: Any) -> Any:
+    return float(value) if type(value) is int else value
+
+
+@lru_cache(maxsize=1024)
+def _may_be_int(offered: Type, wanted: Type) -> bool:
+    """Whether an int may come where a float is wanted."""
+    return Scalar("int") in _members(offered) and _takes_as_float(wanted)
 
 
 def as_declared(value: Any, type_: Type) -> Any:
@@ -40,6 +49,7 @@ def _members(type_: Type) -> tuple[Type, ...]:
     return type_.members if isinstance(type_, OneOf) else (type_,)
 
 
+@lru_cache(maxsize=1024)
 def _takes_as_float(type_: Type) -> bool:
     """Whether an int is taken, and only because floats are."""
     members = _members(type_)
@@ -53,6 +63,7 @@ def _holds_float(type_: Type) -> bool:
     return _takes_as_float(type_) or (element is not None and _holds_float(element))
 
 
+@lru_cache(maxsize=1024)
 def _has_python_form(type_: Type) -> bool:
     """Whether the function gets something else than the JSON value: an Enum, a model, a path."""
     match type_:

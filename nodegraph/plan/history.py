@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from nodegraph.check.checked import CheckedGraph
 from nodegraph.node.code import changed_parts
-from nodegraph.plan.keys import code_of, key_params
+from nodegraph.plan.keys import code_of, key_params, read_record
 from nodegraph.plan.program import Step
-from nodegraph.store import Key
 from nodegraph.types.wire import Digest
 
 msgpack = cast("Any", untyped_msgpack)
 
 _PREFIX = 8
+
+
+class NodeEntry(NamedTuple):
+    """What is written down of the last run of a node.
+
+    Attributes:
+        recipe: the id of the record of type, version or code, params, files and links.
+        seed: the base seed of a seeded node.
+        seed_linked: whether its seed came by a link.
+        calls: the first bytes of the keys of its calls.
+        outputs: the digests of its outputs if it is not mapped.
+    """
+
+    recipe: int
+    seed: int | None
+    seed_linked: bool
+    calls: bytes
+    outputs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -46,43 +62,70 @@ class NodeRecord:
     calls: bytes = b""
     outputs: tuple[bytes, ...] = ()
 
-    @property
-    def items(self) -> int:
-        """The number of calls of the last run."""
-        return len(self.calls) // _PREFIX
-
-    @cached_property
-    def _known(self) -> frozenset[bytes]:
-        pieces = (self.calls[at : at + _PREFIX] for at in range(0, len(self.calls), _PREFIX))
-        return frozenset(pieces)
-
-    def had(self, key: Key) -> bool:
-        """Whether a call of that key was part of the last run."""
-        return key[:_PREFIX] in self._known
-
-    def packed(self) -> bytes:
-        """The record as the store keeps it."""
-        fields = [
-            self.type, self.version, dict(self.code), dict(self.params), dict(self.files),
-            list(self.linked), self.seed, self.calls, list(self.outputs),
-        ]  # fmt: skip
-        return cast("bytes", msgpack.packb(fields))
-
-    @classmethod
-    def unpacked(cls, data: bytes) -> NodeRecord:
-        """Read a record back."""
-        type_, version, code, params, files, linked, seed, calls, outputs = msgpack.unpackb(
-            data, strict_map_key=False
-        )
-        return cls(type_, version, code, params, files, tuple(linked), seed, calls, tuple(outputs))
-
 
 class RecordStore(Protocol):
     """The part of the store that history is read from."""
 
-    def recall_node(self, graph: str, node: str, /) -> bytes | None:
-        """What the last run of a node was made of, as it was packed."""
+    def recall_graph(self, graph: str, /) -> bytes | None:
+        """What the last runs of a graph's nodes were made of, as it was packed."""
         ...
+
+    def recipe_record(self, id: int, /) -> bytes | None:
+        """The record of a recipe."""
+        ...
+
+
+class History:
+    """What the last runs of a graph's nodes were made of.
+
+    Attributes:
+        entries: by node id; a node that never ran in this graph has none.
+        codes: the parts of the code of types without a version, by the digest of the whole.
+        packed: all of it as the store keeps it; None if the graph never ran.
+    """
+
+    def __init__(self, store: RecordStore, graph: CheckedGraph) -> None:
+        self._store = store
+        self.packed = store.recall_graph(graph_id(graph))
+        self.entries: dict[str, NodeEntry] = {}
+        self.codes: dict[bytes, dict[str, bytes]] = {}
+        if self.packed is not None:
+            self.codes, entries = msgpack.unpackb(self.packed, strict_map_key=False, use_list=False)
+            self.entries = {entry[0]: NodeEntry._make(entry[1:]) for entry in entries}
+
+    def record(self, node: str) -> NodeRecord | None:
+        """What the last run of a node was made of; None if that is not known."""
+        entry = self.entries.get(node)
+        packed = None if entry is None else self._store.recipe_record(entry.recipe)
+        if entry is None or packed is None:
+            return None
+        made = read_record(packed)
+        return NodeRecord(
+            type=made.type_id,
+            version=made.version,
+            code=self.codes.get(made.code, {}) if made.code is not None else {},
+            params=made.params,
+            files=made.files,
+            linked=tuple(sorted((*made.linked, *(["seed"] if entry.seed_linked else [])))),
+            seed=entry.seed,
+            calls=entry.calls,
+            outputs=entry.outputs,
+        )
+
+
+def pack_history(entries: Mapping[str, NodeEntry], steps: Iterable[Step], earlier: History) -> bytes:
+    """The entries of a graph's nodes as the store keeps them, with the code of the steps' types."""
+    codes = dict(earlier.codes)
+    for step in steps:
+        if step.type.version is None:
+            code = code_of(step.type)
+            codes[code.digest] = dict(code.parts)
+    return cast("bytes", msgpack.packb([codes, [(node, *entry) for node, entry in entries.items()]]))
+
+
+def short_keys(calls: bytes) -> Iterable[bytes]:
+    """The first bytes of each key, out of what an entry holds of its calls."""
+    return (calls[at : at + _PREFIX] for at in range(0, len(calls), _PREFIX))
 
 
 def graph_id(graph: CheckedGraph) -> str:
@@ -102,12 +145,6 @@ def describe(step: Step, files: Mapping[str, Digest], seed: int) -> NodeRecord:
         linked=tuple(feed.name for feed in step.feeds),
         seed=seed if step.type.seeded else None,
     )
-
-
-def recall(store: RecordStore, graph: CheckedGraph, step: Step) -> NodeRecord | None:
-    """What the last run of a node was made of, or None if it never ran in this graph."""
-    data = store.recall_node(graph_id(graph), step.id)
-    return NodeRecord.unpacked(data) if data is not None else None
 
 
 def changes(before: NodeRecord | None, now: NodeRecord) -> tuple[str, ...]:

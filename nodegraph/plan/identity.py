@@ -3,57 +3,96 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nodegraph.plan.history import NodeRecord, changes, describe, recall
+from nodegraph.plan.history import History, NodeEntry, NodeRecord, changes, describe, short_keys
 from nodegraph.plan.keys import call_prefix, item_prefix, read_files
 from nodegraph.plan.program import Program, Step
 from nodegraph.store import Key, Store
+from nodegraph.store.rows import recipe_id
+from nodegraph.types.wire import Digest
 
 
-@dataclass(frozen=True, slots=True)
 class StepIdentity:
     """What a step is made of, apart from the items it is called for.
 
     Attributes:
-        prefix: the part of a call's key that is the same for all items; item_prefix: of a fan-out's items.
+        prefix: the part of a call's key that is the same for all items.
+        recipe: the id under which the store knows `prefix`.
         base_seed: of a seeded node.
-        before, now: what the last run was made of, and what this one is.
-        changed: why all of its calls run, if that is so.
     """
 
-    prefix: bytes
-    item_prefix: bytes
-    base_seed: int
-    before: NodeRecord | None
-    now: NodeRecord
-    changed: tuple[str, ...]
+    def __init__(
+        self, step: Step, files: Mapping[str, Digest], linked: Sequence[tuple[str, bool]], seed: int, history: History
+    ) -> None:
+        self._step = step
+        self._files = files
+        self._linked = linked
+        self._history = history
+        self.base_seed = seed
+        self.prefix = call_prefix(step.type, step.node.params, files, linked)
+        self.recipe = recipe_id(self.prefix)
+
+    @cached_property
+    def item_prefix(self) -> bytes:
+        """The part of a key that is the same for all items that a fan-out step makes."""
+        return item_prefix(self._step.type, self._step.node.params, self._files, self._linked)
+
+    @property
+    def last(self) -> NodeEntry | None:
+        """What was written down of the step's last run."""
+        return self._history.entries.get(self._step.id)
+
+    @cached_property
+    def before(self) -> NodeRecord | None:
+        """What the last run was made of; None if that is not known."""
+        return self._history.record(self._step.id)
+
+    @cached_property
+    def now(self) -> NodeRecord:
+        """What this run is made of."""
+        return describe(self._step, self._files, self.base_seed)
+
+    @cached_property
+    def changed(self) -> tuple[str, ...]:
+        """Why all of the step's calls run, if that is so."""
+        last = self.last
+        if last is not None and last[:3] == self.entry(b"", ())[:3]:
+            return ()
+        return changes(self.before, self.now)
+
+    @cached_property
+    def _calls_before(self) -> frozenset[bytes]:
+        return frozenset(short_keys(self.last.calls)) if self.last is not None else frozenset()
+
+    def had(self, key: Key) -> bool:
+        """Whether a call of that key was part of the last run."""
+        return key[:8] in self._calls_before
+
+    def entry(self, calls: bytes, outputs: tuple[bytes, ...]) -> NodeEntry:
+        """What is to be written down of this run."""
+        seed = self.base_seed if self._step.type.seeded else None
+        return NodeEntry(self.recipe, seed, self._step.linked_seed is not None, calls, outputs)
 
 
-def identify(program: Program, step: Step, store: Store) -> StepIdentity:
+def identify(program: Program, step: Step, store: Store, history: History) -> StepIdentity:
     """Find out what a step is made of.
 
     Raises:
         OSError: if a file that the node reads by content cannot be read.
     """
     params = step.node.params
-    files = {name: store.file_digest(path) for name, path in read_files(step.type, params).items()}
+    files: dict[str, Digest] = {}
+    if step.type.file_ports:
+        files = {name: store.file_digest(path) for name, path in read_files(step.type, params).items()}
     linked = [(feed.name, feed.collects is not None) for feed in step.feeds if feed.name != step.linked_seed]
     own_seed = params.get("seed") if step.type.seeded else None
     seed = program.graph.seed if own_seed is None else int(own_seed)
-    now = describe(step, files, seed)
-    before = recall(store, program.graph, step)
-    return StepIdentity(
-        prefix=call_prefix(step.type, params, files, linked),
-        item_prefix=item_prefix(step.type, params, files, linked),
-        base_seed=seed,
-        before=before,
-        now=now,
-        changed=changes(before, now),
-    )
+    return StepIdentity(step, files, linked, seed, history)
 
 
 def reason(identity: StepIdentity, key: Key, store: Store, *, forced: bool) -> str:
@@ -64,8 +103,7 @@ def reason(identity: StepIdentity, key: Key, store: Store, *, forced: bool) -> s
         return "failed last time"
     if identity.changed:
         return "; ".join(identity.changed)
-    assert identity.before is not None, "a node without history is new"
-    return "not in the store" if identity.before.had(key) else INPUTS_CHANGED
+    return "not in the store" if identity.had(key) else INPUTS_CHANGED
 
 
 _IMMUTABLE = (bool, int, float, str, Path, Enum, type(None))

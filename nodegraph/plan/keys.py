@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 from blake3 import blake3
 
 from nodegraph.node.code import CodeFingerprint, fingerprint
-from nodegraph.node.signature import InputPort, NodeType, is_path_port, to_json
+from nodegraph.node.signature import NodeType, to_json
 from nodegraph.store import Key
 from nodegraph.types.wire import Digest
 
@@ -46,9 +46,7 @@ _fingerprint = lru_cache(maxsize=None)(fingerprint)
 def key_params(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Any]:
     """The params that enter a key, in JSON form by name: no paths, no seed."""
     return {
-        port.name: to_json(port, params[port.name])
-        for port in sorted(node_type.signature.inputs, key=lambda port: port.name)
-        if port.name in params and not _outside_key(node_type, port)
+        port.name: to_json(port, params[port.name]) for port in node_type.key_ports if port.name in params
     }
 
 
@@ -114,6 +112,36 @@ def stream_digest(entries: Iterable[tuple[str, Digest]]) -> Digest:
     return Digest(hasher.digest())
 
 
+class Recipe(NamedTuple):
+    """What the record of a call tells of it: all but its inputs and seed.
+
+    Attributes:
+        version: the author's version; None where the code counts.
+        code: the hash of the code; None where the version counts.
+        linked: the names of the linked inputs whose digests enter the key.
+    """
+
+    type_id: str
+    version: int | str | None
+    code: bytes | None
+    params: dict[str, Any]
+    files: dict[str, bytes]
+    linked: tuple[str, ...]
+
+
+def read_record(prefix: bytes) -> Recipe:
+    """Read what `call_prefix` or `item_prefix` made."""
+    _, type_id, (kind, behaviour), params, files, linked, _ = msgpack.unpackb(prefix, strict_map_key=False)
+    return Recipe(
+        type_id,
+        behaviour if kind == "version" else None,
+        behaviour if kind == "code" else None,
+        {name: value for name, value in params},
+        {name: content for name, content in files},
+        tuple(name for name, _ in linked),
+    )
+
+
 def _record(
     tag: str,
     node_type: NodeType,
@@ -127,20 +155,16 @@ def _record(
         identity(node_type),
         list(key_params(node_type, params).items()),
         sorted(files.items()),
-        [list(entry) for entry in linked],
+        linked,
         node_type.seeded,
     ]
     return cast("bytes", msgpack.packb(record))
-
-
-def _outside_key(node_type: NodeType, port: InputPort) -> bool:
-    return is_path_port(port) or (node_type.seeded and port.name == "seed")
 
 
 def read_files(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Path]:
     """The paths among the params whose contents enter the key."""
     return {
         port.name: params[port.name]
-        for port in node_type.signature.inputs
-        if port.reads_file and params.get(port.name) is not None
+        for port in node_type.file_ports
+        if params.get(port.name) is not None
     }

@@ -37,6 +37,8 @@ def stream_waits(nodes: Sequence[CheckedNode]) -> Waits:
         nodes: in topological order, with everything they read.
     """
     bits = {node.id: 1 << place for place, node in enumerate(_fan_outs(nodes))}
+    if not bits:
+        return Waits(frozenset(), {})
     behind = _collected_behind(nodes, bits)
     stalls = dict.fromkeys(bits, 0)
     for node in nodes:
