@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ _UNUSABLE = {
 }
 _IOERR_SHORT_READ = sqlite3.SQLITE_IOERR | 2 << 8
 _ATTEMPTS = 3
+_AT_ONCE = 2000
 _TRIAL_BYTES = 65536
 # Flipped bytes in a message that SQLite composes surface as UnicodeDecodeError.
 Failure = (sqlite3.Error, UnicodeDecodeError)
@@ -96,6 +97,15 @@ class Index:
     def all(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query's result."""
         return self.read(lambda connection: connection.execute(query, parameters).fetchall())
+
+    def for_ids(self, query: str, ids: Iterable[int]) -> list[Any]:
+        """All rows of a query that ends in `IN`, for any number of ids."""
+        every = list(ids)
+        found: list[Any] = []
+        for start in range(0, len(every), _AT_ONCE):
+            group = every[start : start + _AT_ONCE]
+            found += self.all(f"{query}({','.join('?' * len(group))})", group)
+        return found
 
     def read(self, query: Change[T]) -> T:
         """What `query` gets from a connection of its own.
@@ -361,7 +371,7 @@ def _recount(connection: sqlite3.Connection, layout: Layout) -> None:
         for digest, stat in ContentFolder(root).entries():
             total += stat.st_size
             connection.execute(
-                "INSERT OR IGNORE INTO contents VALUES (?,0,?,?,?,0,0,0)",
+                "INSERT OR IGNORE INTO contents VALUES (?,0,0,?,?,?,0,0,0)",
                 (short_id(digest), digest, kind, stat.st_size),
             )
     connection.execute("UPDATE totals SET bytes=?", (total,))

@@ -17,6 +17,7 @@ from nodegraph.store.index import Index
 from nodegraph.store.pending import Pending
 from nodegraph.store.rows import Key, Row, short_id, unpack_row, unseal
 from nodegraph.store.schema import FACTS
+from nodegraph.store.uses import Use
 from nodegraph.types.wire import Digest
 
 _GATHER_S = 0.02
@@ -63,6 +64,31 @@ class Journal:
         if self.in_run:
             self.use(row.outputs)
         return row
+
+    def rows(self, keys: Iterable[Key]) -> dict[Key, Row]:
+        """The rows of those keys that have one."""
+        found: dict[Key, Row] = {}
+        others: dict[int, Key] = {}
+        pending, committing = self._pending.rows, self._committing.rows
+        for key in keys:
+            row = pending.get(key) or committing.get(key)
+            if row is None:
+                others[short_id(key)] = key
+            else:
+                found[key] = row
+        damaged: list[bytes] = []
+        for id, name, body in self.index.for_ids("SELECT id, name, body FROM rows WHERE id IN ", others):
+            key = others[id]
+            payload = unseal("rows", key, body) if name == key else None
+            if payload is None:
+                damaged.append(key)
+            else:
+                found[key] = unpack_row(payload)
+        if damaged:
+            self.drop("rows", damaged)
+        if self.in_run:
+            self.use(output for row in found.values() for output in row.outputs)
+        return found
 
     def failure(self, key: Key) -> bytes | None:
         """The payload of a recorded failure that no row has superseded."""
@@ -135,6 +161,14 @@ class Journal:
         if full:
             self.flush()
 
+    def record_value_cost(self, digest: bytes, seconds: float) -> None:
+        """Record what it took to compute the value, or to make the file, of a digest put before."""
+        with self._guard:
+            known = self._pending.value_costs
+            if seconds > known.get(digest, 0.0):
+                known[digest] = seconds
+                self._added(0)
+
     def record_content(self, content: Content) -> None:
         """Record a file that has been written or checked."""
         with self._guard:
@@ -146,6 +180,12 @@ class Journal:
         with self._guard:
             before = self._pending.costs.get(type_id, (0.0, 0))
             self._pending.costs[type_id] = (before[0] + seconds, before[1] + calls)
+            self._added(0)
+
+    def record_use(self, type_id: str, use: Use) -> None:
+        """Add to what was used of the memo for a node type."""
+        with self._guard:
+            self._pending.uses[type_id] = self._pending.uses.get(type_id, Use()).plus(use)
             self._added(0)
 
     def use(self, digests: Iterable[bytes]) -> None:
@@ -213,7 +253,7 @@ class Journal:
         if found is None:
             return None
         # Two hashes that agree in the bits of an id are rarer than a flipped bit.
-        payload = unseal(name, found[1]) if found[0] == name else None
+        payload = unseal(table, name, found[1]) if found[0] == name else None
         if payload is None:
             self.drop(table, [name])
         return payload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from nodegraph.store.contents import Content
 from nodegraph.store.rows import Key, Row, pack, pack_row, seal, short_id, unpack, unseal
+from nodegraph.store.uses import Use, pack_use, unpack_use
 from nodegraph.types.wire import Digest
 
 # Python gives up its lock once for each statement. In a busy process it takes up to 5 ms to have it back,
@@ -19,9 +20,14 @@ from nodegraph.types.wire import Digest
 _AT_ONCE = 2000
 _COST_MEMORY = 1000
 # An entry that is there already is written over whole: that mends one with flipped bytes.
-_INSERT_SMALL = " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, body=excluded.body"
+# Of its costs the largest stays, unless flipped bytes made something else of it.
+_LARGER_COST = (
+    "cost=CASE WHEN typeof(cost)='real' AND cost>excluded.cost THEN cost ELSE excluded.cost END, "
+    "name=excluded.name, "
+)
+_INSERT_SMALL = f" ON CONFLICT(id) DO UPDATE SET used=excluded.used, {_LARGER_COST}body=excluded.body"
 _INSERT_CONTENT = (
-    " ON CONFLICT(id) DO UPDATE SET used=excluded.used, name=excluded.name, kind=excluded.kind, "
+    f" ON CONFLICT(id) DO UPDATE SET used=excluded.used, {_LARGER_COST}kind=excluded.kind, "
     "size=excluded.size, mtime_ns=excluded.mtime_ns, ctime_ns=excluded.ctime_ns, inode=excluded.inode"
 )
 
@@ -33,7 +39,9 @@ class Pending:
     Attributes:
         facts: payloads by name, for each of the tables of sealed payloads except rows and failures.
         used: digests whose bytes were used in this run.
+        value_costs: the seconds it took to compute the value, or to make the file, of a digest.
         costs: seconds and calls to add, by type id.
+        uses: what was used of the memo, to add, by type id.
         nbytes: about how much memory all that takes.
     """
 
@@ -43,12 +51,22 @@ class Pending:
     small: dict[Digest, bytes] = field(default_factory=dict[Digest, bytes])
     contents: dict[bytes, Content] = field(default_factory=dict[bytes, Content])
     used: set[bytes] = field(default_factory=set[bytes])
+    value_costs: dict[bytes, float] = field(default_factory=dict[bytes, float])
     costs: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    uses: dict[str, Use] = field(default_factory=dict[str, Use])
     nbytes: int = 0
 
     def __bool__(self) -> bool:
         return bool(
-            self.rows or self.small or self.used or self.facts or self.contents or self.failures or self.costs
+            self.rows
+            or self.small
+            or self.used
+            or self.facts
+            or self.contents
+            or self.failures
+            or self.value_costs
+            or self.costs
+            or self.uses
         )
 
     def under(self, later: Pending) -> Pending:
@@ -61,6 +79,12 @@ class Pending:
         for type_id, (seconds, calls) in later.costs.items():
             before = costs.get(type_id, (0.0, 0))
             costs[type_id] = (before[0] + seconds, before[1] + calls)
+        value_costs = dict(self.value_costs)
+        for digest, seconds in later.value_costs.items():
+            value_costs[digest] = max(seconds, value_costs.get(digest, 0.0))
+        uses = dict(self.uses)
+        for type_id, use in later.uses.items():
+            uses[type_id] = uses.get(type_id, Use()).plus(use)
         failures = {key: body for key, body in self.failures.items() if key not in later.rows}
         return Pending(
             {**self.rows, **later.rows},
@@ -69,7 +93,9 @@ class Pending:
             {**self.small, **later.small},
             {**self.contents, **later.contents},
             self.used | later.used,
+            value_costs,
             costs,
+            uses,
             self.nbytes + later.nbytes,
         )
 
@@ -77,21 +103,29 @@ class Pending:
         """Write everything within the transaction that `connection` is in, as used in `run`."""
         for table, payloads in self.facts.items():
             _insert_facts(connection, table, payloads.items())
-        small = ((short_id(digest), run, digest, body) for digest, body in self.small.items())
-        _insert(connection, "small", 4, small, _INSERT_SMALL)
-        write_contents(connection, list(self.contents.values()), run)
+        value_costs = self.value_costs
+        small = (
+            (short_id(digest), run, value_costs.get(digest, 0.0), digest, body)
+            for digest, body in self.small.items()
+        )
+        _insert(connection, "small", 5, small, _INSERT_SMALL)
+        write_contents(connection, list(self.contents.values()), run, value_costs)
+        known = value_costs.keys() - self.small.keys() - self.contents.keys()
+        _raise_costs(connection, {digest: value_costs[digest] for digest in known})
         _insert_facts(connection, "rows", ((key, pack_row(row)) for key, row in self.rows.items()))
         if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
             _for_ids(connection, "DELETE FROM failures WHERE id IN ", map(short_id, self.rows))
         _insert_facts(connection, "failures", self.failures.items())
-        for type_id, (seconds, calls) in self.costs.items():
-            _add_cost(connection, type_id, seconds, calls)
+        for type_id, (spent, calls) in self.costs.items():
+            _add_cost(connection, type_id, spent, calls)
+        for type_id, use in self.uses.items():
+            _add_use(connection, type_id, use)
         if self.used:
             touch(connection, self.used, run)
 
 
-def cost_name(type_id: str) -> bytes:
-    """The name under which the cost of a node type stands."""
+def type_name(type_id: str) -> bytes:
+    """The name under which what concerns a node type stands."""
     return blake3(type_id.encode()).digest()
 
 
@@ -102,16 +136,28 @@ def touch(connection: sqlite3.Connection, digests: Iterable[bytes], run: int) ->
         _for_ids(connection, f"UPDATE {table} SET used={run:d} WHERE used<{run:d} AND id IN ", ids)
 
 
-def write_contents(connection: sqlite3.Connection, contents: Sequence[Content], run: int) -> None:
-    """Enter files, new or seen again, and keep the total of their sizes."""
+def write_contents(
+    connection: sqlite3.Connection, contents: Sequence[Content], run: int, costs: Mapping[bytes, float]
+) -> None:
+    """Enter files, new or seen again, with the seconds they cost, and keep the total of their sizes."""
     if not contents:
         return
     known = _sum_sizes(connection, contents)
     values = (
-        (short_id(c.digest), run, c.digest, int(c.kind), c.size, c.mtime_ns, c.ctime_ns, c.inode)
+        (
+            short_id(c.digest),
+            run,
+            costs.get(c.digest, 0.0),
+            c.digest,
+            int(c.kind),
+            c.size,
+            c.mtime_ns,
+            c.ctime_ns,
+            c.inode,
+        )
         for c in contents
     )
-    _insert(connection, "contents", 8, values, _INSERT_CONTENT)
+    _insert(connection, "contents", 9, values, _INSERT_CONTENT)
     added = sum(content.size for content in contents) - known
     connection.execute("UPDATE totals SET bytes=bytes+?", (added,))
 
@@ -141,7 +187,8 @@ def _sum_sizes(connection: sqlite3.Connection, contents: Sequence[Content]) -> i
 def _insert_facts(
     connection: sqlite3.Connection, table: str, payloads: Iterable[tuple[bytes, bytes]]
 ) -> None:
-    _insert(connection, table, 3, ((short_id(name), name, seal(name, payload)) for name, payload in payloads))
+    sealed = ((short_id(name), name, seal(table, name, payload)) for name, payload in payloads)
+    _insert(connection, table, 3, sealed)
 
 
 def _insert(
@@ -173,13 +220,33 @@ def _for_ids(connection: sqlite3.Connection, statement: str, ids: Iterable[int])
         connection.execute(f"{statement}({','.join('?' * len(group))})", group)
 
 
+def _raise_costs(connection: sqlite3.Connection, costs: Mapping[bytes, float]) -> None:
+    """Raise the cost of values that were there already to what computing them took this time."""
+    known = [(seconds, short_id(digest)) for digest, seconds in costs.items()]
+    for table in ("small", "contents"):
+        statement = f"UPDATE {table} SET cost=?1 WHERE id=?2 AND (cost<?1 OR typeof(cost)<>'real')"
+        connection.executemany(statement, known)
+
+
 def _add_cost(connection: sqlite3.Connection, type_id: str, seconds: float, calls: int) -> None:
     """Add to the cost of a type; what is long ago counts less and less."""
-    name = cost_name(type_id)
-    found = connection.execute("SELECT body FROM costs WHERE id=?", (short_id(name),)).fetchone()
-    payload = unseal(name, found[0]) if found else None
+    name = type_name(type_id)
+    payload = _fact(connection, "costs", name)
     if payload is not None:
         _, known_seconds, known_calls = unpack(payload)
         share = min(1.0, _COST_MEMORY / known_calls) if known_calls else 0.0
         seconds, calls = seconds + known_seconds * share, calls + known_calls * share
     _insert_facts(connection, "costs", [(name, pack((type_id, seconds, calls)))])
+
+
+def _add_use(connection: sqlite3.Connection, type_id: str, use: Use) -> None:
+    """Add to what was used of the memo for a type."""
+    name = type_name(type_id)
+    payload = _fact(connection, "uses", name)
+    known = Use() if payload is None else unpack_use(payload)[1]
+    _insert_facts(connection, "uses", [(name, pack_use(type_id, known.plus(use)))])
+
+
+def _fact(connection: sqlite3.Connection, table: str, name: bytes) -> bytes | None:
+    found = connection.execute(f"SELECT body FROM {table} WHERE id=?", (short_id(name),)).fetchone()
+    return unseal(table, name, found[0]) if found else None

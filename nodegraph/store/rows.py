@@ -9,6 +9,7 @@ from zlib import crc32
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 from blake3 import blake3
 
+from nodegraph.store.schema import FACTS
 from nodegraph.types.wire import Digest
 
 msgpack = cast("Any", untyped_msgpack)
@@ -18,6 +19,7 @@ Key = NewType("Key", bytes)
 
 _DIGEST_BYTES = 32
 _SEAL_BYTES = 4
+_TABLE_SEALS = {table: crc32(table.encode()) for table in (*FACTS, "runs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,18 @@ def unpack_row(payload: bytes) -> Row:
     return Row(outputs, dropped, seconds, recipe, inputs, run)
 
 
-def seal(name: bytes, payload: bytes) -> bytes:
-    """Payload behind a checksum over the name and itself."""
-    return crc32(payload, crc32(name)).to_bytes(_SEAL_BYTES, "little") + payload
+def seal(table: str, name: bytes, payload: bytes) -> bytes:
+    """Payload behind a checksum over its table, its name and itself."""
+    return crc32(payload, crc32(name, _TABLE_SEALS[table])).to_bytes(_SEAL_BYTES, "little") + payload
 
 
-def unseal(name: bytes, body: object) -> bytes | None:
-    """The payload of a sealed body; None if name or body is not what was sealed."""
+def unseal(table: str, name: bytes, body: object) -> bytes | None:
+    """The payload of a sealed body; None if table, name or body is not what was sealed."""
     if type(body) is not bytes:
         return None
     payload = body[_SEAL_BYTES:]
-    sound = crc32(payload, crc32(name)).to_bytes(_SEAL_BYTES, "little") == body[:_SEAL_BYTES]
-    return payload if sound else None
+    sealed = crc32(payload, crc32(name, _TABLE_SEALS[table]))
+    return payload if sealed.to_bytes(_SEAL_BYTES, "little") == body[:_SEAL_BYTES] else None
 
 
 def pack(value: object) -> bytes:

@@ -11,7 +11,8 @@ from nodegraph.store.index import Index
 from nodegraph.store.presence import is_alive
 from nodegraph.store.rows import pack, seal, unpack, unseal
 
-_SEAL = b"run"
+_BEGUN = b"begun"
+_REPORT = b"report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Runs:
 
     def begin(self, graph: str, info: bytes) -> int:
         """Record that a run begins; return its number."""
-        begun = _Begun(time.time(), seal(_SEAL, pack((graph, info))))
+        begun = _Begun(time.time(), seal("runs", _BEGUN, pack((graph, info))))
 
         def insert(connection: sqlite3.Connection) -> int:
             values = (begun.started, self._process, begun.body)
@@ -70,7 +71,7 @@ class Runs:
 
     def finish(self, run: int, *, ok: bool, report: bytes) -> None:
         """Record that a run has ended."""
-        values = (time.time(), ok, seal(_SEAL, report), run)
+        values = (time.time(), ok, seal("runs", _REPORT, report), run)
         statement = "UPDATE runs SET finished=?, ok=?, report=? WHERE id=?"
         self._index.write(lambda connection: connection.execute(statement, values).rowcount)
         self._begun.pop(run, None)
@@ -92,13 +93,13 @@ class Runs:
         query = "SELECT id, started, finished, ok, process, body, report FROM runs ORDER BY id"
         records: list[RunRecord] = []
         for run, started, finished, ok, process, body, report in self._index.all(query):
-            noted = unseal(_SEAL, body)
+            noted = unseal("runs", _BEGUN, body)
             if noted is None or not isinstance(process, bytes):
                 continue
             graph, info = unpack(noted)
             alive = finished is None and is_alive(self._index.layout.tmp, process.decode(errors="replace"))
             ended = None if ok is None else bool(ok)
-            outcome = unseal(_SEAL, report) or b""
+            outcome = unseal("runs", _REPORT, report) or b""
             folder = self.folder(run)
             records.append(RunRecord(run, graph, info, started, finished, ended, alive, outcome, folder))
         return records

@@ -15,13 +15,16 @@ from urllib.parse import quote
 FORMAT = 1
 """Number of the format; a store with a greater one is refused."""
 
-FACTS = ("rows", "failures", "recipes", "nodes", "costs", "stats")
+FACTS = ("rows", "failures", "recipes", "nodes", "graphs", "costs", "uses", "stats")
 """Tables of sealed payloads: see `nodegraph.store.rows.seal`."""
+
+PAGE_BYTES = 4096
 
 _APPLICATION = 0x6E6F6467
 
 _PATIENCE_S = 60
 _SETTINGS = (
+    f"page_size={PAGE_BYTES}",
     "synchronous=NORMAL",
     "temp_store=MEMORY",
     "cache_size=-16000",
@@ -33,9 +36,9 @@ _SETTINGS = (
 
 _TABLES = {
     **{fact: f"CREATE TABLE {fact}(id INTEGER UNIQUE, name BLOB, body BLOB)" for fact in FACTS},
-    "small": "CREATE TABLE small(id INTEGER UNIQUE, used INTEGER, name BLOB, body BLOB)",
+    "small": "CREATE TABLE small(id INTEGER UNIQUE, used INTEGER, cost REAL, name BLOB, body BLOB)",
     "contents": (
-        "CREATE TABLE contents(id INTEGER UNIQUE, used INTEGER, name BLOB, kind INTEGER, "
+        "CREATE TABLE contents(id INTEGER UNIQUE, used INTEGER, cost REAL, name BLOB, kind INTEGER, "
         "size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER)"
     ),
     "runs": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,12 +18,13 @@ from nodegraph.store.index import Index
 from nodegraph.store.journal import Journal
 from nodegraph.store.layout import Layout, free_bytes
 from nodegraph.store.locks import exclusive
-from nodegraph.store.pending import Pending, cost_name
+from nodegraph.store.pending import Pending, type_name
 from nodegraph.store.presence import Presence, sweep
 from nodegraph.store.rows import Key, Row, pack, recipe_id, unpack, unseal
 from nodegraph.store.runs import RunRecord, Runs
 from nodegraph.store.shelf import Files, Values
 from nodegraph.store.stat_cache import content_digest
+from nodegraph.store.uses import Use
 from nodegraph.types.wire import Digest, Wire
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class Store:
         """What a call came to; marks its bytes as used in the present run."""
         return self._journal.row(key)
 
+    def lookup_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
+        """What calls came to, for those that have a row; marks their bytes as used in the present run."""
+        return self._journal.rows(keys)
+
     def record(self, key: Key, row: Row, *, durable: bool) -> None:
         """Record what a call came to, in place of an earlier row or failure of that key.
 
@@ -146,14 +151,21 @@ class Store:
 
     # Bytes
 
-    def put(self, digest: Digest, wire: Wire) -> None:
-        """Keep the bytes of a value; putting it again does nothing.
+    def put(self, digest: Digest, wire: Wire, *, seconds: float = 0.0) -> None:
+        """Keep the bytes of a value; putting it again only keeps the larger cost.
 
         Small values are committed together with rows, large ones are on the disk when this returns.
+
+        Args:
+            digest: the value's digest.
+            wire: its wire form.
+            seconds: what it took to compute, which is what evicting it would cost; 0 if that is not known.
         """
         if self._limit is not None:
             self._limit.make_room(wire.nbytes)
         self._values.put(digest, wire)
+        if seconds:
+            self._journal.record_value_cost(digest, seconds)
 
     def get(self, digest: Digest) -> Wire | None:
         """The bytes of a value, checked; None if they are not here any more.
@@ -166,14 +178,21 @@ class Store:
         """Whether the bytes of a value are here; they are not checked."""
         return self._values.has(digest)
 
-    def adopt(self, path: Path) -> tuple[str, int]:
+    def adopt(self, path: Path, *, seconds: float = 0.0) -> tuple[str, int]:
         """Move a regular file into the store; return the hex of its content's BLAKE3, and its size.
 
         Files of equal content are kept once. What is kept is read-only.
+
+        Args:
+            path: the file.
+            seconds: what it took to make, 0 if that is not known.
         """
         if self._limit is not None:
             self._limit.make_room(path.lstat().st_size)
-        return self._files.adopt(path)
+        hexdigest, size = self._files.adopt(path)
+        if seconds:
+            self._journal.record_value_cost(bytes.fromhex(hexdigest), seconds)
+        return hexdigest, size
 
     def file(self, hexdigest: str) -> Path | None:
         """Where an adopted file lies, checked; None if it is not here any more."""
@@ -208,8 +227,27 @@ class Store:
         record = self._recipes.get(id)
         if record is None:
             found = self._index.one("SELECT name, body FROM recipes WHERE id=?", (id,))
-            record = unseal(found[0], found[1]) if found and isinstance(found[0], bytes) else None
+            record = unseal("recipes", found[0], found[1]) if found and isinstance(found[0], bytes) else None
         return record
+
+    def recipe_records(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The records of those recipes that are here."""
+        known = {id: self._recipes.get(id) for id in ids}
+        records = {id: record for id, record in known.items() if record is not None}
+        missing = [id for id, record in known.items() if record is None]
+        query = "SELECT id, CAST(name AS BLOB), body FROM recipes WHERE id IN "
+        for id, name, body in self._index.for_ids(query, missing):
+            record = unseal("recipes", name or b"", body)
+            if record is not None:
+                records[id] = record
+        return records
+
+    def known_recipes(self, ids: Sequence[int]) -> set[int]:
+        """Those of the ids under which a recipe is kept; the records are not read."""
+        known = self._recipes.keys() & ids
+        missing = set(ids) - known
+        found = self._index.for_ids("SELECT id FROM recipes WHERE id IN ", missing)
+        return known.union(id for (id,) in found)
 
     def remember_node(self, graph: str, node: str, record: bytes) -> None:
         """Keep what the last run of a node was made of."""
@@ -220,13 +258,34 @@ class Store:
         payload = self._journal.fact("nodes", _node_name(graph, node))
         return None if payload is None else unpack(payload)[2]
 
+    def remember_graph(self, graph: str, record: bytes) -> None:
+        """Keep what the last run of a graph was made of."""
+        self._journal.record_fact("graphs", _graph_name(graph), pack((graph, record)))
+
+    def recall_graph(self, graph: str) -> bytes | None:
+        """What the last run of a graph was made of."""
+        payload = self._journal.fact("graphs", _graph_name(graph))
+        return None if payload is None else unpack(payload)[1]
+
+    def record_use(self, type_id: str, *, executed: int, spent: float, cached: int, saved: float) -> None:
+        """Add to what the memo was worth, over all runs.
+
+        Args:
+            type_id: the node type.
+            executed: calls that ran.
+            spent: the seconds they took.
+            cached: calls that did not have to run.
+            saved: the seconds those took when they ran.
+        """
+        self._journal.record_use(type_id, Use(executed, spent, cached, saved))
+
     def record_seconds(self, type_id: str, seconds: float, calls: int) -> None:
         """Note that `calls` calls of a node type took `seconds` in all."""
         self._journal.record_cost(type_id, seconds, calls)
 
     def expected_seconds(self, type_id: str) -> float | None:
         """What a call of a node type takes in the mean; None if none was recorded."""
-        payload = self._journal.fact("costs", cost_name(type_id))
+        payload = self._journal.fact("costs", type_name(type_id))
         if payload is None:
             return None
         _, seconds, calls = unpack(payload)
@@ -387,6 +446,10 @@ def default_size_limit(folder: Path) -> int:
     """Bytes that the store in `folder` may take: half of what the disk would have free without it."""
     with Store.open(folder, read_only=True) as store:
         return (free_bytes(folder) + store.stored_bytes()) // 2
+
+
+def _graph_name(graph: str) -> bytes:
+    return blake3(graph.encode()).digest()
 
 
 def _node_name(graph: str, node: str) -> bytes:

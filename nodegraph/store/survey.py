@@ -94,7 +94,7 @@ def entries(index: Index, type_id: str | None) -> list[Entry]:
     sizes = _sizes(index)
     found: list[Entry] = []
     for name, body in _scan(index, "rows"):
-        payload = unseal(name, body)
+        payload = unseal("rows", name, body)
         if payload is not None:
             row = unpack_row(payload)
             own = types.get(row.recipe, "")
@@ -131,7 +131,7 @@ def _verify_database(index: Index) -> list[Damage]:
 
 
 def _verify_entries(index: Index, journal: Journal, table: str) -> list[Damage]:
-    damaged = [name for name, body in _scan(index, table) if unseal(name, body) is None]
+    damaged = [name for name, body in _scan(index, table) if unseal(table, name, body) is None]
     return _drop(index, journal, table, damaged)
 
 
@@ -167,7 +167,7 @@ def _types(index: Index) -> dict[int, str]:
     """The node type of each recipe."""
     types: dict[int, str] = {}
     for name, body in _scan(index, "recipes"):
-        payload = unseal(name, body)
+        payload = unseal("recipes", name, body)
         if payload is not None:
             types[short_id(name)] = _type_of(payload)
     return types

@@ -123,12 +123,13 @@ def test_runs_are_listed_with_how_they_ended(folder):
 
 
 def test_the_seal_tells_every_flipped_bit(key):
-    body = seal(key("call"), b"payload")
-    assert unseal(key("call"), body) == b"payload"
-    assert unseal(key("other"), body) is None
+    body = seal("rows", key("call"), b"payload")
+    assert unseal("rows", key("call"), body) == b"payload"
+    assert unseal("rows", key("other"), body) is None
+    assert unseal("failures", key("call"), body) is None
     for position in range(len(body) * 8):
         flipped = bytearray(body)
         flipped[position // 8] ^= 1 << position % 8
-        assert unseal(key("call"), bytes(flipped)) is None
-    assert unseal(key("call"), None) is None
-    assert unseal(key("call"), b"") is None
+        assert unseal("rows", key("call"), bytes(flipped)) is None
+    assert unseal("rows", key("call"), None) is None
+    assert unseal("rows", key("call"), b"") is None

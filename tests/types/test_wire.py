@@ -366,3 +366,80 @@ def test_digests_do_not_change_from_one_release_to_the_next():
     assert {name: digest(encode(held)).hex()[:16] for name, (held, _) in golden.items()} == {
         name: known for name, (_, known) in golden.items()
     }
+
+
+ARRAY_DTYPES = ["?", "u1", "i2", "u4", "i8", "f2", "f4", "f8", "c8", "c16"]
+LAYOUTS = {
+    "plain": lambda array: array,
+    "column-major": np.asfortranarray,
+    "strided": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
+    "reversed": lambda array: np.flip(np.flip(array).copy()),
+    "big-endian": lambda array: array.astype(array.dtype.newbyteorder(">")),
+    "unaligned": lambda array: np.frombuffer(b"x" + array.tobytes(), array.dtype, offset=1).reshape(
+        array.shape
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(3,), (0, 5), (2, 3, 4), (1023,), (1025, 8), (513, 16)], ids=str)
+def test_array_of_any_size_dtype_and_layout_is_its_bytes_in_order(shape, layout):
+    random = np.random.default_rng(0)
+    for name in ARRAY_DTYPES:
+        plain = (
+            random.integers(0, 2, shape).astype(name) if name == "?" else random.random(shape).astype(name)
+        )
+        wire = encode(LAYOUTS[layout](plain))
+        assert b"".join(map(bytes, wire.buffers)) == plain.tobytes()
+        assert digest(wire) == digest(encode(plain))
+        assert same(decode(wire), plain)
+        assert not decode(wire).flags.writeable
+
+
+def test_bits_of_nan_and_the_sign_of_zero_are_kept():
+    bits = np.array([0x7FC00000, 0x7FC00001, 0xFFC00000, 0x7F800001, 0x80000000, 0], np.uint32)
+    array = bits.view(np.float32)
+    assert decode(encode(array)).view(np.uint32).tolist() == bits.tolist()
+    assert len({digest(encode(array[i : i + 1])) for i in range(len(bits))}) == len(bits)
+
+
+def test_array_alone_and_in_a_container_is_refused_alike_with_its_place():
+    for _ in range(2):
+        with pytest.raises(NotStorable, match=r"^value: an array of dtype <U1 cannot"):
+            encode(np.array(["a"]))
+        with pytest.raises(NotStorable, match=r"^\['a'\]\[0\]: an array of dtype <U1 cannot"):
+            encode({"a": [np.array(["a"])]})
+
+
+def test_size_of_many_buffers_is_their_sum():
+    held = [np.arange(n, dtype=np.uint8) for n in (1, 4096, 4097, 0)]
+    assert encode(held).nbytes == len(encode(held).header) + 1 + 4096 + 4097
+
+
+def test_numbers_are_encoded_alike_by_many_threads_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    numbers = [value for size in range(0, 63, 3) for value in (1 << size, -(1 << size), 1.5 * 2**size)]
+    alone = [encode(value).header for value in numbers]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda _: [encode(value).header for value in numbers], range(50)))
+    assert all(headers == alone for headers in together)
+
+
+FORKED = """
+import os, signal
+import numpy as np
+from nodegraph.types.wire import digest, encode
+
+wire = encode(np.arange(1_000_000))
+known = digest(wire)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    os._exit(0 if digest(wire) == known else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_large_value_is_hashed_in_a_forked_child_too():
+    assert subprocess.run([sys.executable, "-c", FORKED], check=False).returncode == 0
