@@ -94,7 +94,6 @@ def _steps(
                     [_feed(graph, node, name, reads, number, steps) for name, reads in sorted(node.links.items())]
                 ),
                 positions[index],
-                0 if fans_out else positions[index],
                 node.id in waits.late,
                 waits.ranks.get(node.id, 0),
                 fans_out,
@@ -123,7 +122,7 @@ def _feed(
         step,
         source.type.signature.output_places[reads.output],
         len(node.chain) - lives_at,
-        before[step].item_position,
+        0 if before[step].fans_out else before[step].position,
         taken[0] if taken else None,
         taken[1] if len(taken) > 1 else None,
         converter(port, source.output_types[reads.output]),
@@ -189,14 +188,19 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step], kept: It
     stream_dependents: dict[tuple[int, Watch], list[int]] = defaultdict(list)
     outer_values: dict[tuple[int, int, int], None] = {}
     outer_streams: dict[tuple[int, int, int, Watch], None] = {}
+    reads: list[tuple[int, ...]] = []
     consumers = [0] * len(members)
+    special: set[int] = set()
     busy = 0
     for place, index in enumerate(members):
         step = steps[index]
         busy += not step.late or place == 0
         if place == 0 and chain and step.id == chain[-1]:
             needs.append(0)
+            reads.append(())
             continue
+        if step.fans_out or step.late:
+            special.add(place)
         inside: set[int] = set()
         streams: set[tuple[int, Watch]] = set()
         for feed in step.feeds:
@@ -210,6 +214,7 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step], kept: It
             else:
                 streams.add((feed.collects, feed.watch))
         needs.append(len(inside) + len(streams))
+        reads.append(() if step.late else tuple(inside))
         for source in inside:
             dependents[source].append(place)
             consumers[source] += not step.late
@@ -223,7 +228,9 @@ def _level(chain: Chain, members: Sequence[int], steps: Sequence[Step], kept: It
         stream_dependents={pair: tuple(places) for pair, places in stream_dependents.items()},
         outer_values=tuple(outer_values),
         outer_streams=tuple(outer_streams),
+        reads=tuple(reads),
         consumers=tuple(consumers),
         kept=frozenset(kept),
+        special=frozenset(special),
         busy=busy,
     )

@@ -66,6 +66,11 @@ class StepIdentity:
         return changes(self.before, self.now)
 
     @cached_property
+    def why_changed(self) -> str:
+        """`changed`, as it is told."""
+        return "; ".join(self.changed)
+
+    @cached_property
     def _calls_before(self) -> frozenset[bytes]:
         return frozenset(short_keys(self.last.calls)) if self.last is not None else frozenset()
 
@@ -95,14 +100,14 @@ def identify(program: Program, step: Step, store: Store, history: History) -> St
     return StepIdentity(step, files, linked, seed, history)
 
 
-def reason(identity: StepIdentity, key: Key, store: Store, *, forced: bool) -> str:
-    """Why a call whose result is not in the store runs."""
+def reason(identity: StepIdentity, key: Key, *, failed: bool, forced: bool) -> str:
+    """Why a call whose result is not in the store runs; `failed`: it was tried before."""
     if forced:
         return "forced"
-    if store.failure(key) is not None:
+    if failed:
         return "failed last time"
     if identity.changed:
-        return "; ".join(identity.changed)
+        return identity.why_changed
     return "not in the store" if identity.had(key) else INPUTS_CHANGED
 
 

@@ -56,7 +56,6 @@ class Step:
     Attributes:
         id, type, chain: the node's id and type, and the level it is called at.
         position: its place among the steps of its level.
-        item_position: the position of its results: 0 in the inner level of a fan-out node, else its own.
         late: whether its calls keep no item in flight while they wait; see `nodegraph.plan.waits`.
         rank: of a fan-out step, above that of all streams whose end its items wait for.
         fans_out: whether it is a generator of items.
@@ -71,7 +70,6 @@ class Step:
     chain: Chain
     feeds: tuple[Feed, ...]
     position: int
-    item_position: int
     late: bool
     rank: int
     fans_out: bool
@@ -95,8 +93,10 @@ class Level:
         stream_dependents: per (fan-out step, what is watched), the positions that wait for that stream.
         outer_values: (position, levels up, position there) of each value read from a shallower level.
         outer_streams: (position, levels up, fan-out step, what is watched) of each such stream.
-        consumers: per position, how many calls of the level read its value before the item moves on.
+        reads: per position, the positions of the level whose values it reads before the item moves on.
+        consumers: per position, how many others read its value so.
         kept: positions whose values deeper levels read.
+        special: positions whose step fans out or is late.
         busy: how many positions keep an item in flight.
     """
 
@@ -107,8 +107,10 @@ class Level:
     stream_dependents: Mapping[tuple[int, Watch], tuple[int, ...]]
     outer_values: tuple[tuple[int, int, int], ...]
     outer_streams: tuple[tuple[int, int, int, Watch], ...]
+    reads: tuple[tuple[int, ...], ...]
     consumers: tuple[int, ...]
     kept: frozenset[int]
+    special: frozenset[int]
     busy: int
 
 

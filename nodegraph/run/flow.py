@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.producers import Producer
@@ -21,15 +21,14 @@ from nodegraph.plan.program import Feed, Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
 from nodegraph.types.stream import Item
 
-TaskKind = Literal["call", "remake", "advance", "batch"]
+TaskKind = Literal["call", "advance", "batch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """Something for a worker to do.
 
-    A "call" of `frame` at `position`; "remake": the same, for the bytes of a known result; "advance": pull
-    the next item of `scope`; "batch": run the calls `waiting` of step `position` together.
+    A "call" of `frame` at `position`, made again if its result is known already; "advance": pull the next
+    item of `scope`; "batch": run the calls `waiting` of step `position` together.
     """
 
     kind: TaskKind
@@ -52,12 +51,19 @@ class Bounds:
 
 
 class Flow:
-    """The state of one pass over a program."""
+    """The state of one pass over a program.
+
+    Attributes:
+        calls: what is ready, the newest last: frame and position of each call.
+        sources: the streams that have not ended, those that others wait for last.
+        batches: per step that takes batches, the calls that wait to be called together.
+        in_flight, held: per rank, the items in flight and the bytes of values held for them.
+    """
 
     def __init__(self, program: Program, bounds: Bounds) -> None:
         self.program = program
         self.bounds = bounds
-        self.calls: list[Task] = []
+        self.calls: list[tuple[Frame, int]] = []
         self.sources: list[Scope] = []
         self.batches: dict[int, list[tuple[Frame, int]]] = defaultdict(list)
         ranks = 1 + max((step.rank for step in program.steps), default=0)
@@ -66,7 +72,18 @@ class Flow:
         self._closing: list[Scope] = []
         self._outputs = _recorded_outputs(program)
         self.root = Frame(program.levels[()], None, None, 0, "")
-        self._start(self.root)
+
+    def start(self, known: Mapping[int, Done]) -> None:
+        """Begin the pass, with the results that are known beforehand of steps that are not mapped."""
+        root = self.root
+        for position, result in known.items():
+            root.results[position] = result
+            for dependent in root.level.dependents[position]:
+                root.needs[dependent] -= 1
+            for source in root.level.reads[position]:
+                root.uses[source] -= 1
+        root.open -= len(known)
+        self._start(root)
 
     @property
     def finished(self) -> bool:
@@ -87,7 +104,7 @@ class Flow:
         A batch that is not full is left to grow as long as some of the `running` steps stand before it.
         """
         if self.calls:
-            return self.calls.pop()
+            return Task("call", *self.calls.pop())
         for step, waiting in self.batches.items():
             if len(waiting) >= batch_size:
                 return self._batch(step, batch_size)
@@ -130,7 +147,7 @@ class Flow:
     def _input_status(self, above: Frame, feed: Feed) -> Status | None:
         """Why an input that lives in the frame `above` has no value; None if it has."""
         if feed.collects is None:
-            result = above.results[self.program.steps[feed.step].item_position]
+            result = above.results[feed.place]
             if result is FAILED:
                 return SKIPPED if above.scope is None else ABSENT
             return result if isinstance(result, Status) else None
@@ -148,22 +165,39 @@ class Flow:
         self._close_scopes()
 
     def _resolve(self, frame: Frame, position: int, result: Result) -> None:
+        level, scope = frame.level, frame.scope
         frame.results[position] = result
-        self._hold_wires(frame, position, result)
-        step = self.step_at(frame, position)
-        is_item = self.is_item(frame, position)
-        self._record(frame, step, result)
-        for dependent in frame.level.dependents[position]:
+        if isinstance(result, Done) and result.wires is not None:
+            self._hold_wires(frame, position, result)
+        if scope is not None:
+            self._record(scope, frame.index, level.members[position], result)
+        for dependent in level.dependents[position]:
             self._satisfy(frame, dependent)
-        for waiter, place in frame.waiters.pop(position, ()):
-            self._satisfy(waiter, place)
-        if not is_item:
-            self._release_inputs(frame, step)
-        if step.fans_out and step.index not in frame.scopes and not is_item:
-            self._wake_streams(frame, step.index)
-        if is_item or not (step.late or step.index in frame.scopes):
+        if frame.waiters:
+            for waiter, place in frame.waiters.pop(position, ()):
+                self._satisfy(waiter, place)
+        if position == 0 and scope is not None:
             self._settle(frame)
+        else:
+            for source in level.reads[position]:
+                frame.uses[source] -= 1
+                if frame.uses[source] == 0 and source not in level.kept:
+                    self._drop_wires(frame, source)
+            if position in level.special:
+                self._resolve_special(frame, level.members[position])
+            elif scope is not None:
+                self._settle(frame)
         self._close_position(frame)
+
+    def _resolve_special(self, frame: Frame, index: int) -> None:
+        """What else follows where a step fans out or is late."""
+        step = self.program.steps[index]
+        if step.late and frame.busy == 0 and frame.scope is not None:
+            self._drop_all_wires(frame)
+        if step.fans_out and index not in frame.scopes:
+            self._wake_streams(frame, index)
+        if not (step.late or index in frame.scopes):
+            self._settle(frame)
 
     def _close_position(self, frame: Frame) -> None:
         frame.open -= 1
@@ -198,53 +232,40 @@ class Flow:
         """Whether a stream that ended has nothing more in flight, so that its outer item may leave."""
         return scope.ended and scope.busy == 0 and not self.program.steps[scope.step].late
 
-    def _release_inputs(self, frame: Frame, step: Step) -> None:
-        if step.late:
-            if frame.busy == 0 and frame.scope is not None:
-                self._drop_all_wires(frame)
-            return
-        for position in {
-            self.program.steps[feed.step].item_position
-            for feed in step.feeds
-            if feed.up == 0 and feed.collects is None
-        }:
-            frame.uses[position] -= 1
-            if frame.uses[position] == 0 and position not in frame.level.kept:
-                self._drop_wires(frame, position)
-
-    def _hold_wires(self, frame: Frame, position: int, result: Result) -> None:
-        if not isinstance(result, Done) or result.wires is None:
-            return
+    def _hold_wires(self, frame: Frame, position: int, result: Done) -> None:
         if frame.uses[position] == 0 and position not in frame.level.kept:
             result.wires = None
         elif frame.scope is not None:
-            self.held[frame.scope.rank] += result.nbytes
+            self._hold(frame, frame.scope, result.nbytes)
+
+    def _hold(self, frame: Frame, scope: Scope, nbytes: int) -> None:
+        frame.held += nbytes
+        self.held[scope.rank] += nbytes
 
     def _drop_wires(self, frame: Frame, position: int) -> None:
         result = frame.results[position]
         if isinstance(result, Done) and result.wires is not None:
             if frame.scope is not None:
-                self.held[frame.scope.rank] -= result.nbytes
+                self._hold(frame, frame.scope, -result.nbytes)
             result.wires = None
 
     def _drop_all_wires(self, frame: Frame) -> None:
-        for position in range(len(frame.results)):
-            self._drop_wires(frame, position)
+        if frame.held:
+            for position in range(len(frame.results)):
+                self._drop_wires(frame, position)
 
     def _satisfy(self, frame: Frame, position: int) -> None:
         frame.needs[position] -= 1
         if frame.needs[position] == 0:
-            self.calls.append(Task("call", frame, position))
+            self.calls.append((frame, position))
 
-    def _record(self, frame: Frame, step: Step, result: Result) -> None:
-        scope = frame.scope
-        if scope is None:
-            return
+    def _record(self, scope: Scope, index: int, step: int, result: Result) -> None:
+        """Write down an item's result for whoever reads its stream."""
         if result is LATER:
             _mark_later(scope)
-        if (column := scope.columns.get(step.index)) is not None:
-            column.set(frame.index, result)
-            self._count(scope, step.index)
+        if (column := scope.columns.get(step)) is not None:
+            column.set(index, result)
+            self._count(scope, step)
 
     def _count(self, scope: Scope, watch: Watch) -> None:
         """What is watched is resolved for one more item of a stream."""
@@ -272,6 +293,7 @@ class Flow:
         scope = Scope(
             step.index,
             step.id,
+            self.program.levels[step.node.output_chain],
             position,
             frame,
             producer,
@@ -288,8 +310,7 @@ class Flow:
 
     def emit(self, scope: Scope, key: str, item: Item[object] | None) -> Frame:
         """Take in the next item of a stream; its frame waits for `resolve`, or for `make` to be called."""
-        level = self.program.levels[(*scope.frame.level.chain, self.program.steps[scope.step].id)]
-        frame = Frame(level, scope, scope.frame, scope.count, key)
+        frame = Frame(scope.level, scope, scope.frame, scope.count, key)
         frame.item = item
         scope.count += 1
         for column in scope.columns.values():
@@ -303,7 +324,7 @@ class Flow:
 
     def make(self, frame: Frame) -> None:
         """The item's value has to be made: a call of its own."""
-        self.calls.append(Task("call", frame, 0))
+        self.calls.append((frame, 0))
 
     def abandon(self, scope: Scope) -> None:
         """Forget a stream, so that its fan-out call can be resolved without one."""
@@ -347,8 +368,8 @@ class Flow:
                 outer.stream_waiters.setdefault((fan_out, source), []).append((frame, position))
         first = 0 if frame.scope is None else 1
         for position in range(first, len(frame.needs)):
-            if frame.needs[position] == 0:
-                self.calls.append(Task("call", frame, position))
+            if frame.needs[position] == 0 and frame.results[position] is None:
+                self.calls.append((frame, position))
 
     def hold(self, frame: Frame, position: int, missing: Sequence[Missing]) -> None:
         """Put a call off until the bytes of known results are made again.
@@ -363,7 +384,7 @@ class Flow:
         for source, place in gone:
             waiting = source.remakes.setdefault(place, [])
             if not waiting:
-                self.calls.append(Task("remake", source, place))
+                self.calls.append((source, place))
             waiting.append((frame, position))
 
     def remade(self, frame: Frame, position: int, result: Result) -> None:
@@ -371,7 +392,7 @@ class Flow:
         self._drop_wires(frame, position)
         frame.results[position] = result
         if isinstance(result, Done) and frame.scope is not None:
-            self.held[frame.scope.rank] += result.nbytes
+            self._hold(frame, frame.scope, result.nbytes)
         if result is LATER and frame.scope is not None:
             _mark_later(frame.scope)
         for waiter, place in frame.remakes.pop(position, ()):

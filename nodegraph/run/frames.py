@@ -52,7 +52,7 @@ class Done:
     __slots__ = ("digests", "fresh", "wires")
 
     def __init__(
-        self, digests: tuple[Digest, ...], wires: tuple[Wire, ...] | None = None, *, fresh: bool = False
+        self, digests: tuple[Digest, ...], wires: tuple[Wire, ...] | None = None, fresh: bool = False
     ) -> None:
         self.digests = digests
         self.wires = wires
@@ -78,6 +78,7 @@ class Frame:
         needs: per position, how many inputs are not resolved yet.
         uses: per position, how many calls will still read its value here.
         busy: positions that keep the item in flight; open: all unresolved positions.
+        held: bytes of the values at hand.
         scopes: the streams that fan-out steps of this level gave for this item.
         waiters, stream_waiters: positions of deeper frames that wait for a result or stream of this one.
         item: what the generator yielded, kept to make the value again if its bytes are missing.
@@ -86,6 +87,7 @@ class Frame:
 
     __slots__ = (
         "busy",
+        "held",
         "index",
         "item",
         "key",
@@ -114,6 +116,7 @@ class Frame:
         self.uses = list(level.consumers)
         self.busy = level.busy
         self.open = len(level.members)
+        self.held = 0
         self.scopes: dict[int, Scope] = {}
         self.waiters: dict[int, list[tuple[Frame, int]]] = {}
         self.stream_waiters: dict[tuple[int, Watch], list[tuple[Frame, int]]] = {}
@@ -177,6 +180,7 @@ class Scope:
 
     Attributes:
         step, name: index and node id of the fan-out step.
+        level: of its items.
         frame: the frame of the outer item.
         stream: what its owner knows of it.
         count: of the items so far.
@@ -200,6 +204,7 @@ class Scope:
         "frame",
         "inner",
         "later",
+        "level",
         "name",
         "position",
         "producer",
@@ -213,6 +218,7 @@ class Scope:
         self,
         step: int,
         name: str,
+        level: Level,
         position: int,
         frame: Frame,
         producer: Producer,
@@ -223,6 +229,7 @@ class Scope:
     ) -> None:
         self.step = step
         self.name = name
+        self.level = level
         self.position = position
         self.frame = frame
         self.producer = producer

@@ -93,7 +93,7 @@ def peeks(step: Step) -> tuple[Feed, ...]:
 
 
 def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
-    result = frame.above(feed.up).results[program.steps[feed.step].item_position]
+    result = frame.above(feed.up).results[feed.place]
     if not isinstance(result, Done):
         raise Busy
     return result
@@ -144,7 +144,7 @@ def load_arguments(
             _load_stream(program, step, feed, frame, values, found)
             continue
         source = frame.above(feed.up)
-        position = program.steps[feed.step].item_position
+        position = feed.place
         result = _result_at(program, feed, frame)
         try:
             value = _load(result, feed.output, values)

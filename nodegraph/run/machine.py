@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from blake3 import blake3
-
 from nodegraph.events import (
     CallCached,
     CallDone,
@@ -20,6 +18,7 @@ from nodegraph.events import (
     Event,
 )
 from nodegraph.node.context import Context, Drop
+from nodegraph.plan.history import History
 from nodegraph.plan.identity import StepIdentity, identify, reason
 from nodegraph.plan.keys import derived_seed
 from nodegraph.plan.producers import Selection
@@ -39,8 +38,6 @@ from nodegraph.types.wire import Digest
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
 
-_MARK = 8
-
 BYTES_GONE = "bytes not in the store"
 """Why a call whose result is known runs again."""
 
@@ -48,23 +45,23 @@ SHOWN_SECONDS = 0.010
 """Calls that took longer are reported one by one; cheaper ones only in their node's counts."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class StepState:
     """What all calls of a step share.
 
     Attributes:
         identity: what the step is made of.
-        recipe: the store's number for type, version, params.
         forced: results in the store do not count.
         keeps: bytes of its results are kept in the store.
         spools: if not, they are kept until the run ends.
+        recorded: the store has what `identity` says of type, version and params.
     """
 
     identity: StepIdentity
-    recipe: int
     forced: bool
     keeps: bool
     spools: bool
+    recorded: bool = False
 
 
 @dataclass(eq=False)
@@ -99,8 +96,10 @@ class Machine:
         self.spooled: set[Digest] = set()
         self.values = Values(self.store)
         self.emit = outside_call(self.emit)
-        self._states: dict[int, StepState | OSError] = {}
-        self._made: dict[int, set[bytes]] = {}
+        self.history = History(self.store, self.program.graph)
+        self.has_failures = self.store.has_failures()
+        self._states: list[StepState | OSError | None] = [None] * len(self.program.steps)
+        self._made: dict[int, set[int]] = {}
         self._passes = 0
 
     def begin_pass(self, flow: Flow) -> None:
@@ -110,8 +109,8 @@ class Machine:
         if self._passes:
             for step, counts, earlier in zip(self.program.steps, tally.steps, self.tally.steps, strict=True):
                 counts.reasons = earlier.reasons
-                marks = (earlier.made[at : at + _MARK] for at in range(0, len(earlier.made), _MARK))
-                self._made.setdefault(step.index, set()).update(map(bytes, marks))
+                if earlier.made:
+                    self._made.setdefault(step.index, set()).update(earlier.made)
         self.tally = tally
         self._passes += 1
         self.again = False
@@ -126,7 +125,7 @@ class Machine:
         Raises:
             OSError: if a file that the node reads by content cannot be read.
         """
-        known = self._states.get(step.index)
+        known = self._states[step.index]
         if known is None:
             try:
                 known = self._new_state(step)
@@ -138,14 +137,11 @@ class Machine:
         return known
 
     def _new_state(self, step: Step) -> StepState:
-        identity = identify(self.program, step, self.store)
-        is_output = any(index == step.index for _, index, _ in self.program.outputs)
         return StepState(
-            identity=identity,
-            recipe=self.store.recipe(identity.prefix),
-            forced=step.id in self.forced,
-            keeps=step.type.keep or is_output,
-            spools=step.index in self.program.read_late,
+            identify(self.program, step, self.store, self.history),
+            step.id in self.forced,
+            step.type.keep or step.index in self.program.is_output,
+            step.index in self.program.read_late,
         )
 
     def seed(self, step: Step, base: int, inputs: Sequence[Digest], frame: Frame) -> int | None:
@@ -156,7 +152,8 @@ class Machine:
 
     def reason(self, state: StepState, key: Key) -> str:
         """Why a call that is not in the store runs."""
-        return reason(state.identity, key, self.store, forced=state.forced)
+        failed = self.has_failures and self.store.failure(key) is not None
+        return reason(state.identity, key, failed=failed, forced=state.forced)
 
     def known_row(self, step: Step, state: StepState, key: Key) -> Row | None:
         """The stored result of a call, if it counts: not forced, its bytes there where they are demanded."""
@@ -200,13 +197,15 @@ class Machine:
             counts = self.tally.steps[step.index]
             counts.executed += now
             counts.cached += not now
-            counts.seconds += row.seconds if now else 0.0
+            if now:
+                counts.seconds += row.seconds
+            else:
+                counts.saved += row.seconds
             counts.calls += key[:8]
             if now and step.fans_out:
-                counts.made += _mark(frame)
+                counts.made.append(_mark(frame))
             if row.dropped is not None:
-                counts.dropped += 1
-                counts.drops[row.dropped] += 1
+                counts.drop(row.dropped)
             result = ABSENT if row.dropped is not None else Done(row.outputs, fresh=now)
             self.flow.resolve(frame, position, result)
         if row.dropped is not None:
@@ -220,21 +219,19 @@ class Machine:
 
     def listed(self, frame: Frame, step: Step, digests: tuple[Digest, ...], dropped: str | None) -> None:
         """An item is in a stored listing, which an earlier pass may have written. Call it under `lock`."""
-        now = _mark(frame) in self._made.get(step.index, ())
+        now = step.index in self._made and _mark(frame) in self._made[step.index]
         counts = self.tally.steps[step.index]
         counts.executed += now
         counts.cached += not now
         if dropped is not None:
-            counts.dropped += 1
-            counts.drops[dropped] += 1
+            counts.drop(dropped)
         self.flow.resolve(frame, 0, ABSENT if dropped is not None else Done(digests, fresh=now))
 
     def given(self, frame: Frame, step: Step, outputs: Sequence[Output], reason: str) -> None:
         """A generator gave an item's value directly. Call it under `lock`."""
         counts = self.tally.steps[step.index]
-        counts.executed += 1
-        counts.reasons[reason] += 1
-        counts.made += _mark(frame)
+        counts.run(reason, 0.0)
+        counts.made.append(_mark(frame))
         self.flow.resolve(frame, 0, result_of(outputs))
 
     def starting(self, step: Step, frame: Frame, reason: str) -> None:
@@ -258,8 +255,15 @@ class Machine:
         self, key: Key, state: StepState, row_outputs: Sequence[Digest], inputs: bytes, seconds: float
     ) -> None:
         """Write down a finished call; one that took long is committed before this returns."""
-        row = Row(tuple(row_outputs), None, seconds, state.recipe, inputs, self.run)
+        row = Row(tuple(row_outputs), None, seconds, self.recipe(state), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+
+    def recipe(self, state: StepState) -> int:
+        """The id of what a step is made of, which the store has from then on."""
+        if not state.recorded:
+            self.store.recipe(state.identity.prefix)
+            state.recorded = True
+        return state.identity.recipe
 
     def done(
         self, frame: Frame, position: int, step: Step, key: Key | None, outputs: Sequence[Output],
@@ -269,13 +273,11 @@ class Machine:
         result = result_of(outputs)
         with self.lock:
             counts = self.tally.steps[step.index]
-            counts.executed += 1
-            counts.seconds += seconds
-            counts.reasons[reason] += 1
+            counts.run(reason, seconds)
             if key is not None:
                 counts.calls += key[:8]
             if step.fans_out:
-                counts.made += _mark(frame)
+                counts.made.append(_mark(frame))
             self._learn(step, seconds)
             self.flow.resolve(frame, position, result)
         if seconds >= SHOWN_SECONDS:
@@ -297,19 +299,15 @@ class Machine:
         inputs: bytes,
     ) -> None:
         """A call left its item out."""
-        state = self.state(step)
-        row = Row((), drop.reason, seconds, state.recipe, inputs, self.run)
+        row = Row((), drop.reason, seconds, self.recipe(self.state(step)), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
         with self.lock:
             counts = self.tally.steps[step.index]
-            counts.executed += 1
-            counts.dropped += 1
-            counts.drops[drop.reason] += 1
-            counts.reasons[reason] += 1
-            counts.seconds += seconds
+            counts.run(reason, seconds)
+            counts.drop(drop.reason)
             counts.calls += key[:8]
             if step.fans_out:
-                counts.made += _mark(frame)
+                counts.made.append(_mark(frame))
             self.flow.resolve(frame, position, ABSENT)
         self.emit(CallDropped(self.clock(), step.id, frame.label, drop.reason, False))
 
@@ -397,9 +395,9 @@ class Machine:
             counts.executed += not before.fresh
             counts.cached -= not before.fresh
             counts.seconds += seconds
-            counts.reasons[BYTES_GONE] += 1
+            counts.reasons[BYTES_GONE] = counts.reasons.get(BYTES_GONE, 0) + 1
             if step.fans_out:
-                counts.made += _mark(frame)
+                counts.made.append(_mark(frame))
             self.again = self.again or changed
             self.flow.remade(frame, position, result)
         return changed
@@ -408,12 +406,12 @@ class Machine:
         self, frame: Frame, position: int, step: Step, key: Key, drop: Drop, seconds: float, inputs: bytes
     ) -> None:  # fmt: skip
         """A call that has a result dropped its item when its bytes were needed again."""
-        row = Row((), drop.reason, seconds, self.state(step).recipe, inputs, self.run)
+        row = Row((), drop.reason, seconds, self.recipe(self.state(step)), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
         with self.lock:
             self.again = True
             if step.fans_out:
-                self.tally.steps[step.index].made += _mark(frame)
+                self.tally.steps[step.index].made.append(_mark(frame))
         self._leave_without(frame, position, step, LATER)
 
     def close(self) -> None:
@@ -428,6 +426,6 @@ def result_of(outputs: Sequence[Output]) -> Done:
     return Done(digests, wires if len(wires) == len(outputs) else None, fresh=True)
 
 
-def _mark(frame: Frame) -> bytes:
-    """Stands for an item in the little that is kept of each."""
-    return blake3("\0".join(frame.path).encode()).digest(_MARK)
+def _mark(frame: Frame) -> int:
+    """Stands for an item, within this process, in the little that is kept of each."""
+    return hash(frame.path)

@@ -150,6 +150,7 @@ class _Session:
                 self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight(self._options.memory))
             )
             self._machine.begin_pass(flow)
+            flow.start(known_calls(self._machine) if flow_number == 0 else {})
             finished = Pool(self._machine, flow, jobs).run(self._cancel)
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
                 return finished

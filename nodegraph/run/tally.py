@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Mapping
 
 from nodegraph.plan.program import Program
 from nodegraph.run.result import CallError, NodeReport
 
 
-@dataclass(slots=True)
 class Counts:
     """The calls of one node so far.
 
     Attributes:
+        seconds: what those that were executed took; saved: what those that were found had taken.
+        reasons: why calls were executed; drops: why items were left out. Both count.
         calls: the first bytes of their keys.
         made: of a fan-out node, the marks of the items that were executed.
     """
 
-    executed: int = 0
-    cached: int = 0
-    failed: int = 0
-    skipped: int = 0
-    dropped: int = 0
-    seconds: float = 0.0
-    reasons: Counter[str] = field(default_factory=Counter[str])
-    drops: Counter[str] = field(default_factory=Counter[str])
-    calls: bytearray = field(default_factory=bytearray)
-    made: bytearray = field(default_factory=bytearray)
+    __slots__ = (
+        "cached", "calls", "dropped", "drops", "executed", "failed", "made", "reasons", "saved", "seconds",
+        "skipped",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.executed = self.cached = self.failed = self.skipped = self.dropped = 0
+        self.seconds = self.saved = 0.0
+        self.reasons: dict[str, int] = {}
+        self.drops: dict[str, int] = {}
+        self.calls = bytearray()
+        self.made = array("q")
+
+    def run(self, reason: str, seconds: float) -> None:
+        """Count a call that was executed."""
+        self.executed += 1
+        self.seconds += seconds
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def drop(self, reason: str) -> None:
+        """Count an item that was left out."""
+        self.dropped += 1
+        self.drops[reason] = self.drops.get(reason, 0) + 1
 
     @property
     def items(self) -> int:
@@ -73,8 +87,12 @@ class Tally:
                 skipped=counts.skipped,
                 dropped=counts.dropped,
                 seconds=counts.seconds,
-                reasons=dict(counts.reasons.most_common()),
-                drop_reasons=dict(counts.drops.most_common()),
+                reasons=_most_common(counts.reasons),
+                drop_reasons=_most_common(counts.drops),
             )
             for step, counts in zip(self._program.steps, self.steps, strict=True)
         }
+
+
+def _most_common(counted: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counted.items(), key=lambda entry: -entry[1]))
