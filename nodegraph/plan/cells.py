@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.program import Feed, Program, Step
+from nodegraph.store import Key, Row
 from nodegraph.types.wire import Digest
 
 
@@ -65,6 +68,40 @@ class Foreseen:
         """Count a call that would run."""
         self.run += 1
         self.reasons[why] += 1
+
+
+Read = tuple[Path, Digest | None]
+"""A file that an item is read from, with the digest of its content where that was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the walk has to say of one call, or of one item that a fan-out step gives.
+
+    Attributes:
+        why: why it would run; None if its result is in the store.
+        key: its key; None where it has none, or only running can tell.
+        row: what the store has of it.
+        reads: the files that an item is made from.
+    """
+
+    why: str | None
+    key: Key | None = None
+    row: Row | None = None
+    reads: Sequence[Read] = ()
+
+
+class Notes:
+    """What a walk found out about every call, for who asks why.
+
+    Attributes:
+        calls: per step, what is told of each cell of the grid; None for a call that was left out.
+        listings: per fan-out step, what is told of each call that lists items.
+    """
+
+    def __init__(self) -> None:
+        self.calls: defaultdict[int, list[Told | None]] = defaultdict(list)
+        self.listings: defaultdict[int, list[Told | None]] = defaultdict(list)
 
 
 class Grid:

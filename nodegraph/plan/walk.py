@@ -1,17 +1,18 @@
 """The walk: what the memo knows of every call of a program, found without running any.
 
 Column by column in topological order: for each step, one cell per item. Sources are listed, their `make`
-is not called. `plan` counts the cells; `get` and `Run.items` read digests from them.
+is not called. `plan` counts the cells; `get` and `Run.items` read digests from them; `why` reads the notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nodegraph.node.context import Context, Drop
-from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Cell, Foreseen, Grid, Table
+from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Cell, Foreseen, Grid, Notes, Read, Table, Told
 from nodegraph.plan.convert import as_declared
+from nodegraph.plan.feeds import CallIdentity, Feeds
 from nodegraph.plan.identity import (
     INPUTS_CHANGED,
     RUNS_EVERY_TIME,
@@ -20,7 +21,7 @@ from nodegraph.plan.identity import (
     literal_arguments,
     reason,
 )
-from nodegraph.plan.keys import call_key, derived_seed, item_key, stream_digest
+from nodegraph.plan.keys import item_key
 from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
@@ -30,8 +31,8 @@ from nodegraph.plan.producers import (
     Producer,
     Selection,
 )
-from nodegraph.plan.program import Feed, Program, Step
-from nodegraph.plan.values import BytesMissing, NestedStream, StoredItem, StoredStream, Values
+from nodegraph.plan.program import Program, Step
+from nodegraph.plan.values import BytesMissing, StoredItem, Values
 from nodegraph.store import Key, Row, Store
 from nodegraph.store.rows import recipe_id
 from nodegraph.types.builtin import Artifact
@@ -39,16 +40,15 @@ from nodegraph.types.ports import Type
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, NotStorable, digest, encode
 
-CallIdentity = tuple[Key, list[Digest], int | None]
-"""The key of a call, the digests of its linked inputs, and its derived seed."""
-
 
 class Walk:
     """The walk over one program.
 
     Attributes:
         grid: the items of every level, and what is known of each call.
+        feeds: reads the inputs of calls off the grid.
         foreseen: per step, what would run.
+        identities: what each step is made of; without those whose own files cannot be read.
     """
 
     def __init__(
@@ -59,15 +59,20 @@ class Walk:
         selection: Selection = EVERYTHING,
         forced: frozenset[str] = frozenset(),
         from_history: bool = False,
+        notes: Notes | None = None,
     ) -> None:
+        """Walk; with `from_history`, what runs every time is taken as it was last time."""
         self.program = program
         self._store = store
         self._values = Values(store)
         self._selection = selection
         self._forced = forced
         self._from_history = from_history
+        self._notes = notes
         self.grid = Grid(program)
+        self.feeds = Feeds(self.grid, store, self._values)
         self.foreseen = [Foreseen() for _ in program.steps]
+        self.identities: dict[int, StepIdentity] = {}
         for step in program.steps:
             self._walk(step)
 
@@ -89,7 +94,7 @@ class Walk:
     def _walk(self, step: Step) -> None:
         table = self.grid.tables[step.chain]
         try:
-            identity = identify(self.program, step, self._store)
+            identity = self.identities[step.index] = identify(self.program, step, self._store)
         except OSError as error:
             self._cannot_read(step, table, error)
             return
@@ -97,39 +102,56 @@ class Walk:
             self._walk_fan_out(step, identity, table)
         else:
             self.grid.cells[step.index] = [
-                self._call(step, identity, table, index) for index in range(len(table.paths))
+                self._call(step, identity, index) for index in range(len(table.paths))
             ]
         if not self.grid.complete(step.chain):
             self.foreseen[step.index].reasons[self._why_unknown(step, identity)] += 1
 
     def _cannot_read(self, step: Step, table: Table, error: OSError) -> None:
+        why = _unreadable(error)
+        if not step.fans_out:
+            self.grid.cells[step.index] = [self._would_run(step, why) for _ in table.paths]
+            return
         for _ in table.paths:
-            self.foreseen[step.index].would_run(f"cannot read {error.filename}: {error.strerror}")
-        self.grid.cells[step.index] = [UNKNOWN] * len(table.paths)
-        if step.fans_out:
-            self.grid.cells[step.index] = []
-            self.grid.tables[step.node.output_chain] = Table([], [], [None] * len(table.paths))
-            self.grid.left_out[step.index] = [False] * len(table.paths)
+            self.foreseen[step.index].would_run(why)
+            self._note_listing(step, Told(why))
+        self.grid.cells[step.index] = []
+        self.grid.tables[step.node.output_chain] = Table([], [], [None] * len(table.paths))
+        self.grid.left_out[step.index] = [False] * len(table.paths)
 
-    def _call(self, step: Step, identity: StepIdentity, table: Table, index: int) -> Cell:
-        foreseen = self.foreseen[step.index]
-        found = self._key(step, identity, table, index)
+    def _call(self, step: Step, identity: StepIdentity, index: int) -> Cell:
+        found = self.feeds.key(step, identity, index)
         if found is LEFT_OUT:
+            self._note(step, None)
             return LEFT_OUT
         if isinstance(found, Blank):
-            foreseen.would_run(self._why_unknown(step, identity))
-            return UNKNOWN
+            return self._would_run(step, self._why_unknown(step, identity))
         if not step.type.pure:
-            foreseen.would_run(RUNS_EVERY_TIME)
+            self._would_run(step, RUNS_EVERY_TIME)
             recorded = identity.before.outputs if self._from_history and identity.before is not None else ()
             return tuple(map(Digest, recorded)) or UNKNOWN
-        key = found[0]
+        return self._looked_up(step, identity, found[0])
+
+    def _looked_up(self, step: Step, identity: StepIdentity, key: Key, reads: Sequence[Read] = ()) -> Cell:
         row = self._row(step, key)
         if row is None:
-            foreseen.would_run(self._reason(step, identity, key))
-            return UNKNOWN
-        foreseen.cached += 1
+            return self._would_run(step, self._reason(step, identity, key), key, reads)
+        self.foreseen[step.index].cached += 1
+        self._note(step, Told(None, key, row, reads))
         return LEFT_OUT if row.dropped is not None else row.outputs
+
+    def _would_run(self, step: Step, why: str, key: Key | None = None, reads: Sequence[Read] = ()) -> Blank:
+        self.foreseen[step.index].would_run(why)
+        self._note(step, Told(why, key, None, reads))
+        return UNKNOWN
+
+    def _note(self, step: Step, told: Told | None) -> None:
+        if self._notes is not None:
+            self._notes.calls[step.index].append(told)
+
+    def _note_listing(self, step: Step, told: Told | None) -> None:
+        if self._notes is not None:
+            self._notes.listings[step.index].append(told)
 
     def _row(self, step: Step, key: Key) -> Row | None:
         row = self._listing_row(step, key)
@@ -144,61 +166,8 @@ class Walk:
             return "forced"
         return "; ".join(identity.changed) or INPUTS_CHANGED
 
-    def _key(self, step: Step, identity: StepIdentity, table: Table, index: int) -> CallIdentity | Blank:
-        """The key of a call with the digests and the seed in it, or why it has none."""
-        digests: list[Digest] = []
-        base = identity.base_seed
-        unknown = False
-        for feed in step.feeds:
-            cell = self._input(step, feed, index)
-            if cell is LEFT_OUT:
-                return LEFT_OUT
-            if isinstance(cell, Blank):
-                unknown = True
-            elif feed.name == step.linked_seed:
-                seed = self._linked_seed(cell)
-                unknown = unknown or seed is UNKNOWN
-                base = seed if isinstance(seed, int) else base
-            else:
-                digests.append(cell)
-        if unknown:
-            return UNKNOWN
-        seed = derived_seed(base, step.type.id, digests, table.paths[index]) if step.type.seeded else None
-        return call_key(identity.prefix, digests, seed), digests, seed
-
-    def _linked_seed(self, cell: Digest) -> int | Blank | None:
-        try:
-            return self._values.load(cell)
-        except BytesMissing:
-            return UNKNOWN
-
-    def _input(self, step: Step, feed: Feed, index: int) -> Digest | Blank:
-        above, place = self.grid.above(step.chain, index, feed.up)
-        if feed.inner is not None:
-            nested = self.grid.nested(step, feed, above, place)
-            if isinstance(nested, Blank):
-                return nested
-            streams = ((key, self._stream_digest(feed, inside)) for key, inside in nested)
-            return _digest_of_known(streams) or UNKNOWN
-        if feed.collects is not None:
-            entries = self.grid.stream(step, feed, above, place)
-            return entries if isinstance(entries, Blank) else self._stream_digest(feed, entries) or UNKNOWN
-        cell = self.grid.cells[feed.step][place]
-        return cell if isinstance(cell, Blank) else self._entering(feed, cell[feed.output]) or UNKNOWN
-
-    def _stream_digest(self, feed: Feed, entries: list[tuple[str, Digest]]) -> Digest | None:
-        return _digest_of_known((key, self._entering(feed, found)) for key, found in entries)
-
-    def _entering(self, feed: Feed, found: Digest) -> Digest | None:
-        """What enters a key for a linked value: of a path that is read by content, that; None if unknown."""
-        if not feed.by_content:
-            return found
-        try:
-            value = self._values.load(found)
-            path = feed.convert(value) if feed.convert is not None else value
-            return found if path is None else self._store.file_digest(path)
-        except (BytesMissing, OSError):
-            return None
+    def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
+        return reason(identity, key, self._store, forced=step.id in self._forced)
 
     def _walk_fan_out(self, step: Step, identity: StepIdentity, outer: Table) -> None:
         table = Table([], [], [])
@@ -208,36 +177,38 @@ class Walk:
         self.grid.left_out[step.index] = [False] * len(outer.paths)
         for index in range(len(outer.paths)):
             first = len(table.paths)
-            known = self._list_items(step, identity, outer, index, table, cells)
+            known = self._list_items(step, identity, index, table, cells)
             table.parents.extend([index] * (len(table.paths) - first))
             table.children.append(range(first, len(table.paths)) if known else None)
 
     def _list_items(
-        self, step: Step, identity: StepIdentity, outer: Table, index: int, table: Table, cells: list[Cell]
+        self, step: Step, identity: StepIdentity, index: int, table: Table, cells: list[Cell]
     ) -> bool:
         """Add the items of one fan-out call to a table; False if only running can tell them."""
         foreseen = self.foreseen[step.index]
-        found = self._key(step, identity, outer, index)
+        found = self.feeds.key(step, identity, index)
         if isinstance(found, Blank):
+            why = self._why_unknown(step, identity)
             if found is UNKNOWN:
-                foreseen.reasons[self._why_unknown(step, identity)] += 1
+                foreseen.reasons[why] += 1
+            self._note_listing(step, Told(why) if found is UNKNOWN else None)
             self.grid.left_out[step.index][index] = found is LEFT_OUT
             return found is LEFT_OUT
         key, _, seed = found
         row = self._listing_row(step, key) if step.type.pure else None
         if row is not None and row.dropped is not None:
             foreseen.cached += 1
+            self._note_listing(step, Told(None, key, row))
             self.grid.left_out[step.index][index] = True
             return True
-        why = self._reason(step, identity, key) if step.type.pure else "listed anew"
-        producer = self._listing(step, row) or self._listed_now(step, index, seed)
+        why = self._reason(step, identity, key) if step.type.pure else LISTED_ANEW
+        listing = self._listing(step, row)
+        self._note_listing(step, Told(why if listing is None else None, key, row))
+        producer = listing or self._listed_now(step, index, seed)
         if producer is None:
             foreseen.reasons[why] += 1
             return False
         return self._take_items(step, identity, producer, found, why, index, table, cells)
-
-    def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
-        return reason(identity, key, self._store, forced=step.id in self._forced)
 
     def _selected(self, step: Step) -> Selection:
         return self._selection if step.is_source else EVERYTHING
@@ -256,36 +227,12 @@ class Walk:
         if step.type.pure and (step.feeds or self._from_history):
             return None
         try:
-            arguments = literal_arguments(step) | self._arguments(step, index)
+            arguments = literal_arguments(step) | self.feeds.arguments(step, index)
         except BytesMissing:
             return None
         if step.type.signature.wants_context:
             arguments["ctx"] = Context.for_test(seed=seed)
         return GeneratorProducer(_generated(step, arguments), self._selected(step))
-
-    def _arguments(self, step: Step, index: int) -> dict[str, Any]:
-        """The linked inputs of a call whose key is known.
-
-        Raises:
-            BytesMissing: if the bytes of one are gone.
-        """
-        arguments: dict[str, Any] = {}
-        for feed in step.feeds:
-            above, place = self.grid.above(step.chain, index, feed.up)
-            if feed.inner is not None:
-                nested = self.grid.nested(step, feed, above, place)
-                assert not isinstance(nested, Blank), "a call with a key has all its inputs"
-                arguments[feed.name] = NestedStream(nested, self._values, feed.convert)
-            elif feed.collects is not None:
-                entries = self.grid.stream(step, feed, above, place)
-                assert not isinstance(entries, Blank), "a call with a key has all its inputs"
-                arguments[feed.name] = StoredStream(entries, self._values, feed.convert)
-            elif feed.name != step.linked_seed:
-                cell = self.grid.cells[feed.step][place]
-                assert not isinstance(cell, Blank), "a call with a key has all its inputs"
-                value = self._values.load(cell[feed.output])
-                arguments[feed.name] = feed.convert(value) if feed.convert is not None else value
-        return arguments
 
     def _take_items(
         self,
@@ -304,8 +251,8 @@ class Walk:
         first = len(cells)
         try:
             while (item := producer.next()) is not None:
-                table.paths.append((*path, item.key))
                 cells.append(self._cell_of(step, identity, item, call, why))
+                table.paths.append((*path, item.key))
         except Drop:
             foreseen.would_run(why)
             self.grid.left_out[step.index][index] = True
@@ -320,16 +267,16 @@ class Walk:
     def _cell_of(
         self, step: Step, identity: StepIdentity, item: Item[Any] | Listed, call: CallIdentity, why: str
     ) -> Cell:
-        foreseen = self.foreseen[step.index]
         if isinstance(item, Listed):
-            foreseen.cached += 1
+            self.foreseen[step.index].cached += 1
+            self._note(step, Told(None))
             return LEFT_OUT if item.dropped is not None else item.digests
         if item.make is None:
-            foreseen.would_run(why)
+            self._would_run(step, why)
             return _given(step, item)
         if self._is_all_new(step, identity):
-            foreseen.would_run(self._why_unknown(step, identity))
-            return UNKNOWN
+            reads = [(path, None) for path in item.reads]
+            return self._would_run(step, self._why_unknown(step, identity), reads=reads)
         return self._item(step, identity, item, call)
 
     def _is_all_new(self, step: Step, identity: StepIdentity) -> bool:
@@ -339,28 +286,22 @@ class Walk:
         return bool(identity.changed) and self._store.recipe_record(recipe_id(identity.prefix)) is None
 
     def _item(self, step: Step, identity: StepIdentity, item: Item[Any], call: CallIdentity) -> Cell:
-        foreseen = self.foreseen[step.index]
         try:
             reads = [self._store.file_digest(path) for path in item.reads]
         except OSError as error:
-            foreseen.would_run(f"cannot read {error.filename}: {error.strerror}")
-            return UNKNOWN
+            return self._would_run(step, _unreadable(error))
         uses = None if item.uses is None else digest(encode(item.uses))
         _, digests, seed = call
         key = item_key(identity.item_prefix, digests, seed, item.key, reads, uses)
-        row = self._row(step, key)
-        if row is None:
-            foreseen.would_run(self._reason(step, identity, key))
-            return UNKNOWN
-        foreseen.cached += 1
-        return LEFT_OUT if row.dropped is not None else row.outputs
+        return self._looked_up(step, identity, key, list(zip(item.reads, reads, strict=True)))
 
 
-def _digest_of_known(entries: Iterable[tuple[str, Digest | None]]) -> Digest | None:
-    """The digest of a stream, None if an entry has none."""
-    found = list(entries)
-    known = [(key, digest) for key, digest in found if digest is not None]
-    return stream_digest(known) if len(known) == len(found) else None
+LISTED_ANEW = "listed anew"
+"""Why the items that a source gives with their values count as run."""
+
+
+def _unreadable(error: OSError) -> str:
+    return f"cannot read {error.filename}: {error.strerror}"
 
 
 def _given(step: Step, item: Item[Any]) -> Cell:

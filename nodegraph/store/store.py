@@ -116,6 +116,13 @@ class Store:
         """What calls came to, for those that have a row; marks their bytes as used in the present run."""
         return self._journal.rows(keys)
 
+    def rows_of(self, prefixes: Iterable[bytes]) -> dict[bytes, Row]:
+        """What calls came to of whose keys only the first 8 bytes are known; those that are recorded."""
+        from nodegraph.store.lineage import rows_of
+
+        self._journal.flush()
+        return rows_of(self._index, prefixes)
+
     def record(self, key: Key, row: Row, *, durable: bool) -> None:
         """Record what a call came to, in place of an earlier row or failure of that key.
 

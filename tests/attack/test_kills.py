@@ -1,0 +1,137 @@
+"""Runs killed at random moments: nothing wrong is served, and what was reported done is not done again."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MOMENTS = 200
+POINTS = 30
+STREAMS = ("cheap", "brief", "follow", "slow", "large", "sum")
+NODES = {
+    "cheap": ("cheap", {"number": "count"}, {"pause": 0.0004}),
+    "total": ("total", {"numbers": "cheap"}, {}),
+    "spread": ("spread", {"base": "total"}, {"n": 6}),
+    "brief": ("brief", {"number": "spread"}, {}),
+    "follow": ("follow", {"number": "brief"}, {}),
+    "slow": ("slow", {"number": "spread"}, {}),
+    "large": ("large", {"number": "spread"}, {}),
+    "sum": ("sum", {"grid": "large"}, {}),
+    "written": ("written", {"numbers": "follow", "sums": "sum"}, {}),
+}
+OUTPUTS = {"written": "written", "slow": "slow", "total": "total"}
+
+GROUP_MS = 100
+"""Within this time a cheap call is committed."""
+SLACK_MS = 150
+"""What the machine may take to let the committing thread run, on top."""
+STARVED_MS = 50
+"""A process that had less CPU time than this since a call ended was not given the chance to commit it."""
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A graph, and a run of it that nothing disturbed."""
+
+    graph: Path
+    result: Mapping[str, Any]
+    published: Mapping[str, bytes]
+    seconds: float
+
+    @classmethod
+    def of(cls, site, items: int) -> Undisturbed:
+        """Run the graph, with so many cheap items."""
+        graph = site.graph({"count": ("count", {}, {"n": items}), **NODES}, OUTPUTS)
+        begun = time.monotonic()
+        ended = site.run("observed", graph, site.store, *STREAMS)
+        seconds = time.monotonic() - begun
+        assert ended.exit == 0, ended.stderr
+        return cls(graph, ended.json, site.published(), seconds)
+
+
+@dataclass
+class Losses:
+    """Calls that were executed again after a process was killed that had ended them.
+
+    Attributes:
+        reported: calls of 5 ms or more among them that had been reported done.
+        overdue: cheaper ones that should have been committed long before.
+        worst_ms: the oldest of the cheaper ones when its process was killed, on the wall clock.
+    """
+
+    reported: list[str] = field(default_factory=list)
+    overdue: list[str] = field(default_factory=list)
+    worst_ms: float = 0.0
+
+    def count(self, notes: Sequence[Any], process: int, killed: int, cpu: int) -> None:
+        """Take in one killed process: when it was killed on the wall clock, and its CPU time in all."""
+        own = [note for note in notes if note.process == process]
+        last = notes.index(own[-1]) if own else 0
+        begun_later = {note.call for note in notes[last:] if note.what == "began" and note.process != process}
+        begun = {note.call for note in own if note.what == "began"}
+        for note in own:
+            if note.what == "reported":
+                self.reported += {note.call} & begun_later
+            elif note.what == "began" and note.call.startswith("follow/"):
+                self.reported += {f"brief/{note.call.partition('/')[2]}"} & begun_later & begun
+            elif note.what == "ended" and note.call in begun_later and note.call.startswith("cheap/"):
+                age = (killed - note.wall) / 1e6
+                self.worst_ms = max(self.worst_ms, age)
+                if age > GROUP_MS + SLACK_MS and (cpu - note.cpu) / 1e6 > STARVED_MS:
+                    self.overdue.append(f"{note.call}, {age:.0f} ms before the kill")
+
+
+def assert_as_undisturbed(ended, site, undisturbed) -> None:
+    assert ended.exit == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.json == undisturbed.result
+    assert site.published() == undisturbed.published
+    assert list((site.store / "tmp").glob("*")) == []
+
+
+def test_after_kills_at_random_moments_nothing_is_wrong_and_nothing_finished_is_lost(site, sites):
+    undisturbed = Undisturbed.of(site, 250)
+    chance = random.Random(20)
+    losses = Losses()
+    killed = 0
+    while killed < MOMENTS:
+        own = sites()
+        moments: list[tuple[int, int, int]] = []
+        while True:
+            process = own.start("verified", undisturbed.graph, own.store, *STREAMS)
+            if process.ends_within(chance.uniform(0.0, undisturbed.seconds)):
+                break
+            now = time.monotonic_ns()
+            process.kill()
+            moments.append((process.pid, now, process.wait().cpu_ns))
+        assert_as_undisturbed(process.wait(), own, undisturbed)
+        notes = own.notes()
+        for pid, now, cpu in moments:
+            losses.count(notes, pid, now, cpu)
+        killed += len(moments)
+        shutil.rmtree(own.folder)
+    print(f"{killed} kills; the oldest cheap call lost had ended {losses.worst_ms:.0f} ms before")
+    assert losses.reported == []
+    assert losses.overdue == []
+
+
+def test_after_kills_between_steps_of_the_store_nothing_is_wrong_and_nothing_reported_is_lost(site, sites):
+    undisturbed = Undisturbed.of(site, 30)
+    first = sites()
+    steps = int(first.run("killed_at", "0", undisturbed.graph, first.store).stdout)
+    chance = random.Random(30)
+    losses = Losses()
+    for number in range(POINTS):
+        own = sites()
+        point = chance.randrange(steps * number // POINTS, steps * (number + 1) // POINTS) + 1
+        process = own.start("killed_at", str(point), undisturbed.graph, own.store)
+        process.wait()
+        again = own.run("verified", undisturbed.graph, own.store, *STREAMS)
+        assert_as_undisturbed(again, own, undisturbed)
+        losses.count(own.notes(), process.pid, 0, 0)
+    assert losses.reported == []
