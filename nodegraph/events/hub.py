@@ -19,6 +19,7 @@ from nodegraph.events.types import (
     Warned,
 )
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _LOGGED = (RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, Output, Warned)
 
 
@@ -49,7 +50,7 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Write one event, if it is of a kind that is kept."""
         if isinstance(event, _LOGGED) and not self._file.closed:
-            self._file.write(json.dumps(event.as_json(), ensure_ascii=False) + "\n")
+            self._file.write(_encode(event.as_json()) + "\n")
             if not isinstance(event, NodeFinished):
                 self._file.flush()
 

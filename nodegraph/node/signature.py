@@ -181,6 +181,11 @@ class NodeType:
         )
 
     @cached_property
+    def record_frames(self) -> dict[Any, tuple[bytes, bytes]]:
+        """The parts of key records that all nodes of the type share, as `nodegraph.plan.keys` made them."""
+        return {}
+
+    @cached_property
     def file_ports(self) -> tuple[InputPort, ...]:
         """The inputs that are paths whose contents enter the key."""
         return tuple(port for port in self.signature.inputs if port.reads_file)

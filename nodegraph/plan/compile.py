@@ -82,7 +82,11 @@ def _steps(
     steps: list[Step] = []
     for index, node in enumerate(nodes):
         type_ = node.type
-        fans_out = type_.signature.kind == "stream"
+        feeds = [_feed(graph, node, name, reads, number, steps) for name, reads in sorted(node.links.items())]
+        linked_seed = "seed" if type_.seeded and "seed" in node.links else None
+        is_simple = linked_seed is None
+        for feed in feeds:
+            is_simple = is_simple and feed.collects is None and not feed.by_content
         steps.append(
             Step(
                 index,
@@ -90,14 +94,13 @@ def _steps(
                 node.id,
                 type_,
                 node.chain,
-                tuple(
-                    [_feed(graph, node, name, reads, number, steps) for name, reads in sorted(node.links.items())]
-                ),
+                tuple(feeds),
                 positions[index],
                 node.id in waits.late,
                 waits.ranks.get(node.id, 0),
-                fans_out,
-                "seed" if type_.seeded and "seed" in node.links else None,
+                type_.signature.kind == "stream",
+                is_simple,
+                linked_seed,
                 tuple(node.output_types.values()),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -113,9 +113,10 @@ class History:
         )
 
 
-def pack_history(entries: Mapping[str, NodeEntry], steps: Iterable[Step], earlier: History) -> bytes:
+def pack_history(entries: Mapping[str, NodeEntry], steps: Sequence[Step], earlier: History) -> bytes:
     """The entries of a graph's nodes as the store keeps them, with the code of the steps' types."""
-    codes = dict(earlier.codes)
+    present = {step.id for step in steps}
+    codes = {} if present.issuperset(entries) else dict(earlier.codes)
     for step in steps:
         if step.type.version is None:
             code = code_of(step.type)

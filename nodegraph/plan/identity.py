@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,22 @@ class StepIdentity:
 
     Attributes:
         prefix: the part of a call's key that is the same for all items.
-        recipe: the id under which the store knows `prefix`.
         base_seed: of a seeded node.
     """
 
+    # Made for every node of every run: `functools.cached_property` would take a lock each time.
+    __slots__ = (
+        "_before", "_calls_before", "_changed", "_files", "_history", "_item_prefix", "_linked", "_step",
+        "_recipe", "base_seed", "prefix",
+    )  # fmt: skip
+
     def __init__(
-        self, step: Step, files: Mapping[str, Digest], linked: Sequence[tuple[str, bool]], seed: int, history: History
+        self,
+        step: Step,
+        files: Mapping[str, Digest],
+        linked: Sequence[tuple[str, bool]],
+        seed: int,
+        history: History,
     ) -> None:
         self._step = step
         self._files = files
@@ -35,47 +44,69 @@ class StepIdentity:
         self._history = history
         self.base_seed = seed
         self.prefix = call_prefix(step.type, step.node.params, files, linked)
-        self.recipe = recipe_id(self.prefix)
+        self._recipe: int | None = None
+        self._item_prefix: bytes | None = None
+        self._before: NodeRecord | None = None
+        self._changed: str | None = None
+        self._calls_before: frozenset[bytes] | None = None
 
-    @cached_property
+    @property
+    def recipe(self) -> int:
+        """The id under which the store knows `prefix`."""
+        if self._recipe is None:
+            self._recipe = recipe_id(self.prefix)
+        return self._recipe
+
+    def found_as(self, recipe: int) -> None:
+        """Take the recipe's id from a row that was found by a key with `prefix` in it."""
+        self._recipe = recipe
+
+    @property
     def item_prefix(self) -> bytes:
         """The part of a key that is the same for all items that a fan-out step makes."""
-        return item_prefix(self._step.type, self._step.node.params, self._files, self._linked)
+        if self._item_prefix is None:
+            step = self._step
+            self._item_prefix = item_prefix(step.type, step.node.params, self._files, self._linked)
+        return self._item_prefix
 
     @property
     def last(self) -> NodeEntry | None:
         """What was written down of the step's last run."""
         return self._history.entries.get(self._step.id)
 
-    @cached_property
+    @property
     def before(self) -> NodeRecord | None:
         """What the last run was made of; None if that is not known."""
-        return self._history.record(self._step.id)
+        if self._before is None:
+            self._before = self._history.record(self._step.id)
+        return self._before
 
-    @cached_property
+    @property
     def now(self) -> NodeRecord:
         """What this run is made of."""
         return describe(self._step, self._files, self.base_seed)
 
-    @cached_property
+    @property
     def changed(self) -> tuple[str, ...]:
         """Why all of the step's calls run, if that is so."""
         last = self.last
-        if last is not None and last[:3] == self.entry(b"", ())[:3]:
+        if last is None:
+            return ("new",)
+        if last[:3] == self.entry(b"", ())[:3]:
             return ()
         return changes(self.before, self.now)
 
-    @cached_property
+    @property
     def why_changed(self) -> str:
-        """`changed`, as it is told."""
-        return "; ".join(self.changed)
-
-    @cached_property
-    def _calls_before(self) -> frozenset[bytes]:
-        return frozenset(short_keys(self.last.calls)) if self.last is not None else frozenset()
+        """`changed`, as it is told; empty if only inputs can tell."""
+        if self._changed is None:
+            self._changed = "; ".join(self.changed)
+        return self._changed
 
     def had(self, key: Key) -> bool:
         """Whether a call of that key was part of the last run."""
+        if self._calls_before is None:
+            self._calls_before = frozenset(short_keys(self.last.calls)) if self.last else frozenset()
         return key[:8] in self._calls_before
 
     def entry(self, calls: bytes, outputs: tuple[bytes, ...]) -> NodeEntry:
@@ -94,7 +125,9 @@ def identify(program: Program, step: Step, store: Store, history: History) -> St
     files: dict[str, Digest] = {}
     if step.type.file_ports:
         files = {name: store.file_digest(path) for name, path in read_files(step.type, params).items()}
-    linked = [(feed.name, feed.collects is not None) for feed in step.feeds if feed.name != step.linked_seed]
+    linked = tuple(
+        [(feed.name, feed.collects is not None) for feed in step.feeds if feed.name != step.linked_seed]
+    )
     own_seed = params.get("seed") if step.type.seeded else None
     seed = program.graph.seed if own_seed is None else int(own_seed)
     return StepIdentity(step, files, linked, seed, history)
@@ -106,12 +139,14 @@ def reason(identity: StepIdentity, key: Key, *, failed: bool, forced: bool) -> s
         return "forced"
     if failed:
         return "failed last time"
-    if identity.changed:
-        return identity.why_changed
+    if why := identity.why_changed:
+        return why
     return "not in the store" if identity.had(key) else INPUTS_CHANGED
 
 
-_IMMUTABLE = (bool, int, float, str, Path, Enum, type(None))
+IMMUTABLE = frozenset({bool, int, float, str, type(None)})
+"""Types of params that no function can change."""
+
 INPUTS_CHANGED = "inputs changed"
 RUNS_EVERY_TIME = "runs every time"
 
@@ -119,7 +154,7 @@ RUNS_EVERY_TIME = "runs every time"
 def literal_arguments(step: Step) -> dict[str, Any]:
     """The params of a step as its function takes them; containers are fresh: a function may change them."""
     return {
-        name: value if isinstance(value, _IMMUTABLE) else copy.deepcopy(value)
+        name: value if type(value) in IMMUTABLE or isinstance(value, Path | Enum) else copy.deepcopy(value)
         for name, value in step.node.params.items()
         if not (name == "seed" and step.type.seeded)
     }

@@ -7,7 +7,7 @@ of a record's form is a new number in its tag.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -21,7 +21,10 @@ from nodegraph.store import Key
 from nodegraph.types.wire import Digest
 
 msgpack = cast("Any", untyped_msgpack)
+_pack = cast("Callable[[Any], bytes]", msgpack.packb)
 
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+_NOTHING = _pack([])
 _CALL = "nodegraph/call/1"
 _ITEM = "nodegraph/item/1"
 _SEED = b"nodegraph/seed/1\0"
@@ -149,16 +152,27 @@ def _record(
     files: Mapping[str, Digest],
     linked: Sequence[tuple[str, bool]],
 ) -> bytes:
-    record = [
-        tag,
-        node_type.id,
-        identity(node_type),
-        list(key_params(node_type, params).items()),
-        sorted(files.items()),
-        linked,
-        node_type.seeded,
-    ]
-    return cast("bytes", msgpack.packb(record))
+    literals: list[tuple[str, Any]] = []
+    for port in node_type.key_ports:
+        name = port.name
+        if name in params:
+            value = params[name]
+            literals.append((name, value if type(value) in _PLAIN else to_json(port, value)))
+    head, tail = _frame(tag, node_type, tuple(linked))
+    contents = _pack(sorted(files.items())) if files else _NOTHING
+    return head + _pack(literals) + contents + tail
+
+
+def _frame(tag: str, node_type: NodeType, linked: tuple[tuple[str, bool], ...]) -> tuple[bytes, bytes]:
+    """What stands before the params in the record of a node type, and what stands behind the files."""
+    known = node_type.record_frames.get((tag, linked))
+    if known is None:
+        head = [tag, node_type.id, identity(node_type)]
+        tail = [linked, node_type.seeded]
+        # An array of seven, of which two stand in between.
+        known = b"\x97" + b"".join(map(_pack, head)), b"".join(map(_pack, tail))
+        node_type.record_frames[tag, linked] = known
+    return known
 
 
 def read_files(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Path]:

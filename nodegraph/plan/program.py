@@ -59,6 +59,7 @@ class Step:
         late: whether its calls keep no item in flight while they wait; see `nodegraph.plan.waits`.
         rank: of a fan-out step, above that of all streams whose end its items wait for.
         fans_out: whether it is a generator of items.
+        is_simple: whether the key of a call follows from the digests of its inputs, none of them a stream.
         linked_seed: the name of its input `seed`, if that is linked; its value, not its digest, enters the key.
         output_types: the types of its outputs, in order.
     """
@@ -73,6 +74,7 @@ class Step:
     late: bool
     rank: int
     fans_out: bool
+    is_simple: bool
     linked_seed: str | None
     output_types: tuple[Type, ...]
 

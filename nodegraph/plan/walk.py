@@ -13,6 +13,7 @@ from nodegraph.node.context import Context, Drop
 from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Cell, Foreseen, Grid, Notes, Read, Table, Told
 from nodegraph.plan.convert import as_declared
 from nodegraph.plan.feeds import CallIdentity, Feeds
+from nodegraph.plan.history import History
 from nodegraph.plan.identity import (
     INPUTS_CHANGED,
     RUNS_EVERY_TIME,
@@ -65,6 +66,7 @@ class Walk:
         self.program = program
         self._store = store
         self._values = Values(store)
+        self._history = History(store, program.graph)
         self._selection = selection
         self._forced = forced
         self._from_history = from_history
@@ -94,7 +96,9 @@ class Walk:
     def _walk(self, step: Step) -> None:
         table = self.grid.tables[step.chain]
         try:
-            identity = self.identities[step.index] = identify(self.program, step, self._store)
+            identity = self.identities[step.index] = identify(
+                self.program, step, self._store, self._history
+            )
         except OSError as error:
             self._cannot_read(step, table, error)
             return
@@ -167,7 +171,8 @@ class Walk:
         return "; ".join(identity.changed) or INPUTS_CHANGED
 
     def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
-        return reason(identity, key, self._store, forced=step.id in self._forced)
+        failed = self._store.failure(key) is not None
+        return reason(identity, key, failed=failed, forced=step.id in self._forced)
 
     def _walk_fan_out(self, step: Step, identity: StepIdentity, outer: Table) -> None:
         table = Table([], [], [])

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, Protocol, TextIO, TypeVar, cast
 
 E = TypeVar("E")
 
@@ -18,20 +18,36 @@ Place = tuple[str, str]
 
 Sink = Callable[[Place, str], None]
 
-_current_call: ContextVar[Place | None] = ContextVar("current_call", default=None)
+
+class HasLabel(Protocol):
+    """An item in flight."""
+
+    @property
+    def label(self) -> str:
+        """Its key as it is shown."""
+        ...
 
 
-@contextlib.contextmanager
-def running(place: Place) -> Generator[None]:
-    """A call runs in this thread: what is printed and logged meanwhile is the node's."""
-    token = _current_call.set(place)
-    try:
-        yield
-    finally:
-        _current_call.reset(token)
-        output = cast("Any", sys.stdout)
-        if isinstance(output, _NodeOutput):
-            output.end_line(place)
+_current_call: ContextVar[tuple[str, HasLabel] | None] = ContextVar("current_call", default=None)
+
+
+def begin_call(node: str, item: HasLabel) -> None:
+    """A call begins in this thread: what is printed and logged from now on is the node's."""
+    _current_call.set((node, item))
+
+
+def end_calls() -> None:
+    """The last call that began in this thread has ended."""
+    _current_call.set(None)
+    output = cast("Any", sys.stdout)
+    if isinstance(output, _NodeOutput):
+        output.end_lines(threading.get_ident())
+
+
+def _place() -> Place | None:
+    """The call that is running in this thread."""
+    current = _current_call.get()
+    return None if current is None else (current[0], current[1].label)
 
 
 def outside_call(function: Callable[[E], None]) -> Callable[[E], None]:
@@ -62,7 +78,7 @@ def captured(sink: Sink) -> Generator[None]:
         with contextlib.redirect_stdout(output):
             yield
     finally:
-        output.finish()
+        output.end_lines()
         logging.getLogger().removeHandler(handler)
 
 
@@ -76,19 +92,20 @@ class _NodeOutput(io.TextIOBase):
     def __init__(self, sink: Callable[[tuple[Place, str]], None], outside: TextIO) -> None:
         self._sink = sink
         self._outside = outside
-        self._partial: dict[Place, str] = {}
+        self._partial: dict[tuple[int, Place], str] = {}
         self._threads = {thread.ident for thread in threading.enumerate()}
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str, /) -> int:
-        place = _current_call.get()
+        place = _place()
         if place is None:
             return self._elsewhere().write(text)
-        *lines, rest = (self._partial.pop(place, "") + text).split("\n")
+        begun = threading.get_ident(), place
+        *lines, rest = (self._partial.pop(begun, "") + text).split("\n")
         if rest:
-            self._partial[place] = rest
+            self._partial[begun] = rest
         for line in lines:
             self._sink((place, line))
         return len(text)
@@ -101,15 +118,11 @@ class _NodeOutput(io.TextIOBase):
         is_ours = threading.current_thread().name.startswith(WORKER_NAME)
         return self._outside if is_ours or threading.get_ident() in self._threads else sys.stderr
 
-    def end_line(self, place: Place) -> None:
-        """Hand on the line that a call left without a newline."""
-        if (text := self._partial.pop(place, "")) != "":
-            self._sink((place, text))
-
-    def finish(self) -> None:
-        """Hand on all such lines, of calls that were left behind."""
-        for place in list(self._partial):
-            self.end_line(place)
+    def end_lines(self, thread: int | None = None) -> None:
+        """Hand on the lines that calls left without a newline: those of one thread, or all."""
+        for begun in list(self._partial):
+            if thread in (None, begun[0]) and (text := self._partial.pop(begun, "")):
+                self._sink((begun[1], text))
 
 
 class _NodeLog(logging.Handler):
@@ -118,7 +131,7 @@ class _NodeLog(logging.Handler):
         self._sink = sink
 
     def emit(self, record: logging.LogRecord) -> None:
-        place = _current_call.get()
+        place = _place()
         if place is None:
             return
         try:

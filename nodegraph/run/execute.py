@@ -164,7 +164,7 @@ class Calls:
         machine.starting(call.step, call.frame, reason)
         started = time.perf_counter()
         result = self._attempt(call, arguments)
-        self._finish(call, result, time.perf_counter() - started, reason)
+        self.finish(call, result, time.perf_counter() - started, reason)
 
     def _attempt(self, call: Call, arguments: dict[str, Any]) -> Outcome:
         """Call the function of a node that takes no batches."""
@@ -178,7 +178,8 @@ class Calls:
         except BaseException as error:
             return error
 
-    def _finish(self, call: Call, result: Outcome, seconds: float, reason: str) -> None:
+    def finish(self, call: Call, result: Outcome, seconds: float, reason: str) -> None:
+        """Write down what came of a call, and resolve it."""
         machine = self._machine
         if isinstance(result, Drop):
             machine.dropped(
@@ -191,7 +192,7 @@ class Calls:
             machine.failed(call.frame, call.position, call.step, call.key, result)
             return
         else:
-            machine.keep_outputs(call.state, result)
+            machine.keep_outputs(call.state, result, seconds)
             if call.step.type.pure:
                 digests = [output.digest for output in result]
                 machine.record(call.key, call.state, digests, b"".join(call.inputs), seconds)
@@ -240,7 +241,7 @@ class Calls:
             ]
         seconds = (time.perf_counter() - started) / len(ready)
         for call, reason, result in zip(ready, reasons, results, strict=True):
-            self._finish(call, result, seconds, reason)
+            self.finish(call, result, seconds, reason)
         return []
 
     def _attempt_batch(
@@ -308,7 +309,7 @@ class Calls:
             machine.failed(call.frame, call.position, call.step, call.key, result)
         else:
             digests = tuple(output.digest for output in result)
-            machine.keep_outputs(call.state, result, spool=digests != before.digests)
+            machine.keep_outputs(call.state, result, seconds, spool=digests != before.digests)
             if call.step.type.pure:
                 machine.record(call.key, call.state, digests, inputs, seconds)
             machine.remade(call.frame, call.position, call.step, before, result, seconds)

@@ -25,7 +25,7 @@ from nodegraph.run.execute import Call, Calls, Outcome
 from nodegraph.run.failures import failure_of
 from nodegraph.run.frames import ABSENT, Done, Frame, Scope
 from nodegraph.run.inputs import Arguments, Busy, load_arguments
-from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine
+from nodegraph.run.machine import BYTES_GONE, DURABLE_SECONDS, SHOWN_SECONDS, Machine
 from nodegraph.run.results import Output, outputs_of
 from nodegraph.run.streamrun import StreamRun, stream_run, write_listing
 from nodegraph.store import Key, Row
@@ -121,12 +121,18 @@ class FanOut:
             arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
         return iter(call.step.type.function(**arguments))
 
+    def is_quick(self, scope: Scope) -> bool:
+        """Whether the last item of a stream came at once."""
+        return stream_run(scope).is_quick
+
     def advance(self, scope: Scope) -> None:
         """Pull the next item of a stream."""
         machine = self._machine
         run = stream_run(scope)
+        began = time.perf_counter()
         try:
             item = scope.producer.next()
+            run.is_quick = time.perf_counter() - began < DURABLE_SECONDS
         except Drop as drop:
             self._dropped(scope, run, drop)
         except BytesMissing:
@@ -201,7 +207,7 @@ class FanOut:
             machine.hit(frame, 0, step, _known(key), row)
             write_listing(self._machine, scope, run)
         elif outputs is not None:
-            machine.keep_outputs(run.call.state, outputs)
+            machine.keep_outputs(run.call.state, outputs, 0.0)
             with machine.lock:
                 # Not the item: its value may lie in a buffer that the generator uses again.
                 frame = machine.flow.emit(scope, item.key, None)
@@ -286,7 +292,7 @@ class FanOut:
             machine.failed(frame, 0, step, key, error)
         else:
             seconds = time.perf_counter() - started
-            machine.keep_outputs(state, outputs)
+            machine.keep_outputs(state, outputs, seconds)
             machine.record(key, state, [output.digest for output in outputs], inputs, seconds)
             machine.done(frame, 0, step, key, outputs, seconds, reason)
 
@@ -350,7 +356,7 @@ class FanOut:
         self, run: StreamRun, key: Key | None, outputs: Sequence[Output], before: Done, seconds: float
     ) -> None:
         digests = tuple(output.digest for output in outputs)
-        self._machine.keep_outputs(run.call.state, outputs, spool=digests != before.digests)
+        self._machine.keep_outputs(run.call.state, outputs, seconds, spool=digests != before.digests)
         if key is not None:
             self._machine.record(key, run.call.state, digests, b"".join(run.call.inputs), seconds)
 

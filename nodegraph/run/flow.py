@@ -108,14 +108,34 @@ class Flow:
         for step, waiting in self.batches.items():
             if len(waiting) >= batch_size:
                 return self._batch(step, batch_size)
-        for scope in reversed(self.sources):
-            if not scope.advancing and self._has_room(scope):
-                scope.advancing = True
-                return Task("advance", None, 0, scope)
+        scope = self.next_source()
+        if scope is not None:
+            scope.advancing = True
+            return Task("advance", None, 0, scope)
         for step, waiting in self.batches.items():
             if waiting and self.program.behind_batches[step].isdisjoint(running):
                 return self._batch(step, batch_size)
         return None
+
+    def put_back(self, task: Task) -> None:
+        """Let a task be taken again."""
+        if task.scope is not None:
+            task.scope.advancing = False
+        elif task.kind == "batch":
+            self.batches[task.position][:0] = task.waiting
+        elif task.frame is not None:
+            self.calls.append((task.frame, task.position))
+
+    def next_source(self) -> Scope | None:
+        """The stream to advance next, where no call is ready."""
+        for scope in reversed(self.sources):
+            if not scope.advancing and self._has_room(scope):
+                return scope
+        return None
+
+    def has_batch(self, size: int) -> bool:
+        """Whether enough calls wait for a full batch."""
+        return any(len(waiting) >= size for waiting in self.batches.values())
 
     def _batch(self, step: int, size: int) -> Task:
         waiting = self.batches[step]
@@ -162,7 +182,8 @@ class Flow:
     def resolve(self, frame: Frame, position: int, result: Result) -> None:
         """Write down the result of a call and wake what waits for it."""
         self._resolve(frame, position, result)
-        self._close_scopes()
+        if self._closing:
+            self._close_scopes()
 
     def _resolve(self, frame: Frame, position: int, result: Result) -> None:
         level, scope = frame.level, frame.scope
@@ -171,8 +192,11 @@ class Flow:
             self._hold_wires(frame, position, result)
         if scope is not None:
             self._record(scope, frame.index, level.members[position], result)
+        needs = frame.needs
         for dependent in level.dependents[position]:
-            self._satisfy(frame, dependent)
+            needs[dependent] -= 1
+            if needs[dependent] == 0:
+                self.calls.append((frame, dependent))
         if frame.waiters:
             for waiter, place in frame.waiters.pop(position, ()):
                 self._satisfy(waiter, place)
@@ -187,7 +211,9 @@ class Flow:
                 self._resolve_special(frame, level.members[position])
             elif scope is not None:
                 self._settle(frame)
-        self._close_position(frame)
+        frame.open -= 1
+        if frame.open == 0 and scope is not None:
+            self._leave(frame, scope)
 
     def _resolve_special(self, frame: Frame, index: int) -> None:
         """What else follows where a step fans out or is late."""
@@ -199,11 +225,8 @@ class Flow:
         if not (step.late or index in frame.scopes):
             self._settle(frame)
 
-    def _close_position(self, frame: Frame) -> None:
-        frame.open -= 1
-        scope = frame.scope
-        if frame.open or scope is None:
-            return
+    def _leave(self, frame: Frame, scope: Scope) -> None:
+        """Every call of an item is resolved."""
         self._drop_all_wires(frame)
         scope.alive -= 1
         if scope.ended and scope.alive == 0:

@@ -61,7 +61,10 @@ class Done:
     @property
     def nbytes(self) -> int:
         """Bytes held by the wire forms."""
-        return sum(wire.nbytes for wire in self.wires) if self.wires else 0
+        wires = self.wires
+        if wires is None:
+            return 0
+        return wires[0].nbytes if len(wires) == 1 else sum([wire.nbytes for wire in wires])
 
 
 Result = Done | Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from nodegraph.events import (
@@ -33,10 +33,12 @@ from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
-from nodegraph.types.wire import Digest
+from nodegraph.types.wire import Digest, Wire
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
+
+_SLOTS = 1 << 22
 
 BYTES_GONE = "bytes not in the store"
 """Why a call whose result is known runs again."""
@@ -74,6 +76,9 @@ class Machine:
         failures: calls that failed in this run, by key; they are not tried twice.
         expected: seconds a call of a type takes, as far as known.
         spooled: bytes that are in the store only until the run ends.
+        history: what the nodes were made of in their last run.
+        has_failures: some calls, of any graph, failed last time.
+        cheap: node types whose calls are known to take less than what is claimed and reported.
     """
 
     program: Program
@@ -98,6 +103,9 @@ class Machine:
         self.emit = outside_call(self.emit)
         self.history = History(self.store, self.program.graph)
         self.has_failures = self.store.has_failures()
+        self.cheap: set[str] = set()
+        self._old_recipes: dict[int, bool] = {}
+        self._recorded = bytearray(_SLOTS)
         self._states: list[StepState | OSError | None] = [None] * len(self.program.steps)
         self._made: dict[int, set[int]] = {}
         self._passes = 0
@@ -170,10 +178,29 @@ class Machine:
 
     def is_cheap(self, step: Step) -> bool:
         """Whether a call of this type is known to take less than what is claimed and reported."""
-        seconds = self.expected.get(step.type.id)
-        if seconds is None and step.type.id not in self.expected:
-            seconds = self.expected[step.type.id] = self.store.expected_seconds(step.type.id)
-        return seconds is not None and seconds < DURABLE_SECONDS
+        type_id = step.type.id
+        if type_id not in self.expected:
+            seconds = self.expected[type_id] = self.store.expected_seconds(type_id)
+            if seconds is not None and seconds < DURABLE_SECONDS:
+                self.cheap.add(type_id)
+        return type_id in self.cheap
+
+    def is_new(self, state: StepState) -> bool:
+        """Whether no call of that type, version and params was in the store when this was first asked."""
+        recipe = state.identity.recipe
+        if recipe not in self._old_recipes:
+            self._old_recipes[recipe] = self.store.recipe_record(recipe) is not None
+        return not self._old_recipes[recipe]
+
+    def look_up_recipes(self, steps: Iterable[Step]) -> None:
+        """Ask the store at once what `is_new` is to tell of all these."""
+        recipes = {self.state(step).identity.recipe for step in steps if not step.type.file_ports}
+        known = self.store.known_recipes(list(recipes))
+        self._old_recipes.update((recipe, recipe in known) for recipe in recipes)
+
+    def may_have_recorded(self, key: Key) -> bool:
+        """Whether this run may have recorded a call of that key; False is certain."""
+        return bool(self._recorded[_slot(key)])
 
     def context(self, step: Step, frame: Frame, key: Key, seeds: Sequence[int] | None) -> Context:
         """The context of one call."""
@@ -213,6 +240,15 @@ class Machine:
         elif not self.is_cheap(step):
             self.emit(CallCached(self.clock(), step.id, frame.label))
 
+    def found(self, step: Step, key: Key, row: Row) -> None:
+        """The result of a call outside of streams was in the store before anything ran."""
+        counts = self.tally.steps[step.index]
+        counts.cached += 1
+        counts.saved += row.seconds
+        counts.calls += key[:8]
+        if row.seconds >= DURABLE_SECONDS:
+            self.emit(CallCached(self.clock(), step.id, ""))
+
     def is_of_this_run(self, row: Row) -> bool:
         """Whether an earlier pass of this run executed the call."""
         return row.run == self.run and self._passes > 1
@@ -239,14 +275,16 @@ class Machine:
         if not self.is_cheap(step):
             self.emit(CallStarted(self.clock(), step.id, frame.label, reason))
 
-    def keep_outputs(self, state: StepState, outputs: Sequence[Output], *, spool: bool = False) -> None:
+    def keep_outputs(
+        self, state: StepState, outputs: Sequence[Output], seconds: float, *, spool: bool = False
+    ) -> None:
         """Put the bytes of a result into the store, as far as the node, or this run (`spool`), needs them."""
         for output in outputs:
             if output.wire is None:
                 continue
             if state.keeps:
                 self.spooled.discard(output.digest)
-                self.store.put(output.digest, output.wire)
+                self.store.put(output.digest, output.wire, seconds=seconds)
             elif (spool or state.spools) and not self.store.has(output.digest):
                 self.spooled.add(output.digest)
                 self.store.put(output.digest, output.wire)
@@ -257,6 +295,12 @@ class Machine:
         """Write down a finished call; one that took long is committed before this returns."""
         row = Row(tuple(row_outputs), None, seconds, self.recipe(state), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+        self._recorded[_slot(key)] = 1
+
+    def record_result(self, key: Key, row: Row, wire: Wire) -> None:
+        """Write down a cheap call with one output, and that output's bytes."""
+        self.store.record_result(key, row, wire)
+        self._recorded[_slot(key)] = 1
 
     def recipe(self, state: StepState) -> int:
         """The id of what a step is made of, which the store has from then on."""
@@ -284,8 +328,13 @@ class Machine:
             self.emit(CallDone(self.clock(), step.id, frame.label, seconds))
 
     def _learn(self, step: Step, seconds: float) -> None:
-        known = self.expected.get(step.type.id)
-        self.expected[step.type.id] = seconds if known is None else 0.8 * known + 0.2 * seconds
+        type_id = step.type.id
+        known = self.expected.get(type_id)
+        expected = self.expected[type_id] = seconds if known is None else 0.8 * known + 0.2 * seconds
+        if expected < DURABLE_SECONDS:
+            self.cheap.add(type_id)
+        else:
+            self.cheap.discard(type_id)
 
     def dropped(
         self,
@@ -429,3 +478,7 @@ def result_of(outputs: Sequence[Output]) -> Done:
 def _mark(frame: Frame) -> int:
     """Stands for an item, within this process, in the little that is kept of each."""
     return hash(frame.path)
+
+
+def _slot(key: Key) -> int:
+    return int.from_bytes(key[:4], "little") % _SLOTS

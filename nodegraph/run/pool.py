@@ -12,11 +12,12 @@ from collections.abc import Callable, Hashable, Sequence
 
 from nodegraph.events import NodeAdvanced
 from nodegraph.plan.program import Step
-from nodegraph.run.capture import WORKER_NAME, running
+from nodegraph.run.capture import WORKER_NAME, begin_call, end_calls
 from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.flow import Flow, Task
 from nodegraph.run.frames import Done, Frame
+from nodegraph.run.inline import Inline
 from nodegraph.run.inputs import Busy
 from nodegraph.run.machine import Machine
 
@@ -34,6 +35,7 @@ class Pool:
         self._jobs = jobs
         self._calls = Calls(machine)
         self._fan_out = FanOut(machine, self._calls)
+        self._inline = Inline(machine, self._calls, self._fan_out, self._call_or_defer, BATCH_SIZE)
         self._more = threading.Condition(machine.lock)
         self._over = threading.Condition(machine.lock)
         self._running: list[int] = []
@@ -43,7 +45,7 @@ class Pool:
         self._cancelled = machine.cancelled
         self._deferred: list[Task] = []
         self._parked: dict[Hashable, list[Task]] = {}
-        self._seen: dict[str, tuple[int, ...]] = {}
+        self._seen = [0] * len(machine.program.steps)
 
     def run(self, cancel: Callable[[], None]) -> bool:
         """Run until nothing is left (True) or the run is cancelled (False); Ctrl-C calls `cancel`.
@@ -62,7 +64,6 @@ class Pool:
             except KeyboardInterrupt:
                 cancel()
         self._wait(threads)
-        self._report()
         if self._crash is not None:
             raise self._crash
         return self._flow.finished
@@ -87,7 +88,8 @@ class Pool:
             if not self._is_over():
                 self._over.wait(_TICK)
             if self._deferred:
-                self._flow.calls.extend(self._deferred)
+                for task in self._deferred:
+                    self._flow.put_back(task)
                 self._deferred.clear()
             if self._idle:
                 self._more.notify_all()
@@ -99,12 +101,11 @@ class Pool:
         moved: list[NodeAdvanced] = []
         with self._more:
             for step, counts in zip(machine.program.steps, machine.tally.steps, strict=True):
-                snapshot = counts.snapshot()
-                if self._seen.get(step.id) != snapshot:
-                    self._seen[step.id] = snapshot
-                    moved.append(
-                        NodeAdvanced(machine.clock(), step.id, *snapshot, machine.foresight.total(step))
-                    )
+                items = counts.items
+                if self._seen[step.index] != items:
+                    self._seen[step.index] = items
+                    total = machine.foresight.total(step)
+                    moved.append(NodeAdvanced(machine.clock(), step.id, *counts.snapshot(), total))
         for event in moved:
             machine.emit(event)
 
@@ -119,11 +120,17 @@ class Pool:
                 self._crash = self._crash or bug
                 self._stopping = True
             self._give_back(task, again)
+            try:
+                self._inline.run()
+            except BaseException as bug:
+                self._crash = self._crash or bug
+                self._stopping = True
 
     def _take(self) -> Task | None:
         with self._more:
             while not self._is_over():
-                task = self._flow.next_task(batch_size=BATCH_SIZE, running=self._running)
+                running = (*self._running, self._inline.running)
+                task = self._flow.next_task(batch_size=BATCH_SIZE, running=running)
                 if task is None:
                     self._idle += 1
                     self._more.wait()
@@ -155,7 +162,8 @@ class Pool:
                 self._deferred.append(again)
             function = self._exclusive(task)
             if function is not None:
-                self._flow.calls.extend(self._parked.pop(function))
+                for parked in self._parked.pop(function):
+                    self._flow.put_back(parked)
             if self._idle and not self._running:
                 self._more.notify()
 
@@ -177,23 +185,33 @@ class Pool:
 
     def _perform(self, task: Task) -> None:
         step = self._machine.program.steps[self._step_index(task)]
-        frame = task.scope.frame if task.scope is not None else task.frame
-        with running((step.id, frame.label if frame is not None else "")):
+        frame = task.scope.frame if task.scope is not None else task.frame or self._flow.root
+        begin_call(step.id, frame)
+        try:
             if task.kind == "batch":
                 self._perform_batch(step, task.waiting)
             elif task.scope is not None:
                 self._fan_out.advance(task.scope)
             else:
-                assert frame is not None
-                self._perform_call(task, frame, step)
+                self._perform_call(frame, task.position)
+        finally:
+            end_calls()
 
     def _perform_batch(self, step: Step, waiting: Sequence[tuple[Frame, int]]) -> None:
         for frame, position in self._calls.run_batch(step, waiting):
             with self._more:
                 self._deferred.append(Task("call", frame, position))
 
-    def _perform_call(self, task: Task, frame: Frame, step: Step) -> None:
-        position = task.position
+    def _call_or_defer(self, frame: Frame, position: int) -> None:
+        """Make a call that had been taken for a plain one."""
+        try:
+            self._perform_call(frame, position)
+        except Busy:
+            with self._more:
+                self._deferred.append(Task("call", frame, position))
+
+    def _perform_call(self, frame: Frame, position: int) -> None:
+        step = self._flow.step_at(frame, position)
         is_item = self._flow.is_item(frame, position)
         inherited = None if is_item else self._flow.inherited(frame, position)
         if inherited is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nodegraph.events import CallFailed, Event, NodeFinished, Output, RunFinished, RunStarted, Warned
 from nodegraph.events.hub import EventHub, EventLog
-from nodegraph.plan.history import NodeRecord, graph_id
+from nodegraph.plan.history import NodeRecord, graph_id, pack_history
 from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.run.capture import Place, captured
@@ -18,6 +18,7 @@ from nodegraph.run.exports import Exports, artifacts, check_destinations
 from nodegraph.run.flow import Bounds, Flow
 from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import Done
+from nodegraph.run.known import known_calls
 from nodegraph.run.machine import Machine
 from nodegraph.run.outputs import Fetch, told_output, values_without_bytes
 from nodegraph.run.pool import Pool
@@ -145,12 +146,12 @@ class _Session:
 
     def _run_passes(self, jobs: int) -> bool:
         """Run passes until one has nothing left to make again; whether it came to that."""
-        for _ in range(len(self._program.steps) + 3):
+        for number in range(len(self._program.steps) + 3):
             flow = Flow(
                 self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight(self._options.memory))
             )
             self._machine.begin_pass(flow)
-            flow.start(known_calls(self._machine) if flow_number == 0 else {})
+            flow.start({} if number else known_calls(self._machine))
             finished = Pool(self._machine, flow, jobs).run(self._cancel)
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
                 return finished
@@ -201,22 +202,38 @@ class _Session:
             return None
 
     def _remember_costs(self) -> None:
+        """Write down what the calls of each node type took, and what was saved by not making them."""
+        totals: dict[str, list[float]] = {}
         for step, counts in zip(self._program.steps, self._machine.tally.steps, strict=True):
-            if counts.executed and counts.seconds:
-                self._store.record_seconds(step.type.id, counts.seconds, counts.executed)
+            total = totals.setdefault(step.type.id, [0, 0.0, 0, 0.0])
+            total[0] += counts.executed
+            total[1] += counts.seconds
+            total[2] += counts.cached
+            total[3] += counts.saved
+        for type_id, (executed, spent, cached, saved) in totals.items():
+            if executed and spent:
+                self._store.record_seconds(type_id, spent, int(executed))
+            if executed or cached:
+                self._store.record_use(
+                    type_id, executed=int(executed), spent=spent, cached=int(cached), saved=saved
+                )
 
     def _remember_nodes(self) -> None:
         """Write down what each node was made of, for the reasons of the next plan and run."""
-        for step, counts in zip(self._program.steps, self._machine.tally.steps, strict=True):
-            now = self._made_of(step)
-            if now is None:
+        machine = self._machine
+        history = machine.history
+        entries = {node: entry for node, entry in history.entries.items() if node in self._program.graph.nodes}
+        for step, counts in zip(self._program.steps, machine.tally.steps, strict=True):
+            if counts.skipped and step.id in entries:
                 continue
-            before = self._machine.state(step).identity.before
-            if before is not None and counts.skipped:
+            try:
+                identity = machine.state(step).identity
+            except OSError:
                 continue
-            packed = replace(now, calls=bytes(counts.calls), outputs=self._digests(step)).packed()
-            if before is None or before.packed() != packed:
-                self._store.remember_node(graph_id(self._program.graph), step.id, packed)
+            entries[step.id] = identity.entry(bytes(counts.calls), self._digests(step))
+        if entries != history.entries:
+            packed = pack_history(entries, self._program.steps, history)
+            self._store.remember_graph(graph_id(self._program.graph), packed)
 
     def _digests(self, step: Step) -> tuple[bytes, ...]:
         """The outputs of a node that is not mapped."""

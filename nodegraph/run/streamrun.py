@@ -20,6 +20,7 @@ class StreamRun:
         call: the call that lists the items.
         listed: the listing was in the store, so all of its items are.
         reason: why the generator runs.
+        is_quick: the last item came at once.
         whole: no item failed, so that the listing may be stored.
         drops: the reasons of dropped items by index.
     """
@@ -29,6 +30,7 @@ class StreamRun:
     reason: str
     regenerator: Regenerator
     started: float
+    is_quick: bool = False
     whole: bool = True
     drops: dict[int, str] = field(default_factory=dict[int, str])
 

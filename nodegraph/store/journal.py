@@ -90,6 +90,22 @@ class Journal:
             self.use(output for row in found.values() for output in row.outputs)
         return found
 
+    def rows_of_ids(self, ids: Iterable[int]) -> dict[Key, Row]:
+        """The rows of the keys that begin with those 64 bits. What waits to be committed is left out."""
+        found: dict[Key, Row] = {}
+        for _, name, body in self.index.for_ids("SELECT id, name, body FROM rows WHERE id IN ", ids):
+            payload = unseal("rows", name, body) if type(name) is bytes else None
+            # A damaged one is dropped when it is looked up by its key.
+            if payload is not None:
+                found[Key(name)] = unpack_row(payload)
+        return found
+
+    def has_failures(self) -> bool:
+        """Whether any failure is recorded."""
+        if self._pending.failures or self._committing.failures:
+            return True
+        return self.index.one("SELECT 1 FROM failures LIMIT 1") is not None
+
     def failure(self, key: Key) -> bytes | None:
         """The payload of a recorded failure that no row has superseded."""
         for waiting in (self._pending, self._committing):
@@ -138,6 +154,18 @@ class Journal:
             if pending.failures:
                 pending.failures.pop(key, None)
             full = self._added(_ROW_BYTES)
+        if full:
+            self.flush()
+
+    def record_result(self, key: Key, row: Row, body: bytes) -> None:
+        """Record a row and the bytes of its one small value."""
+        with self._guard:
+            pending = self._pending
+            pending.rows[key] = row
+            pending.small[row.outputs[0]] = body
+            if pending.failures:
+                pending.failures.pop(key, None)
+            full = self._added(2 * _ROW_BYTES + len(body))
         if full:
             self.flush()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NewType, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, NewType, cast
 from zlib import crc32
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
@@ -13,6 +13,8 @@ from nodegraph.store.schema import FACTS
 from nodegraph.types.wire import Digest
 
 msgpack = cast("Any", untyped_msgpack)
+_packb = cast("Callable[[object], bytes]", msgpack.packb)
+_unpackb = cast("Callable[[bytes], Any]", msgpack.unpackb)
 
 Key = NewType("Key", bytes)
 """32 bytes: the fingerprint of a call."""
@@ -22,8 +24,7 @@ _SEAL_BYTES = 4
 _TABLE_SEALS = {table: crc32(table.encode()) for table in (*FACTS, "runs")}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What a finished call came to.
 
     Attributes:
@@ -55,12 +56,14 @@ def recipe_id(record: bytes) -> int:
 
 def pack_row(row: Row) -> bytes:
     """The payload that `unpack_row` reads."""
-    return pack((b"".join(row.outputs), row.dropped, row.seconds, row.recipe, row.inputs, row.run))
+    outputs, dropped, seconds, recipe, inputs, run = row
+    joined = outputs[0] if len(outputs) == 1 else b"".join(outputs)
+    return _packb((joined, dropped, seconds, recipe, inputs, run))
 
 
 def unpack_row(payload: bytes) -> Row:
     """The row of a payload."""
-    joined, dropped, seconds, recipe, inputs, run = unpack(payload)
+    joined, dropped, seconds, recipe, inputs, run = _unpackb(payload)
     if len(joined) == _DIGEST_BYTES:
         return Row((joined,), dropped, seconds, recipe, inputs, run)
     outputs = tuple(joined[start : start + _DIGEST_BYTES] for start in range(0, len(joined), _DIGEST_BYTES))
