@@ -17,7 +17,8 @@ from nodegraph.events import (
     CallProgress,
     CallStarted,
     Event,
-    NodeAdvanced,
+    NodesAdvanced,
+    NodeAdvance,
     NodeFinished,
     Output,
     RunStarted,
@@ -55,6 +56,12 @@ class NodeProgress:
     inside: dict[str, float] = field(default_factory=dict[str, float])
     since: float | None = None
 
+    def advance(self, now: NodeAdvance, time: float) -> None:
+        """Take in the counts so far."""
+        _, self.executed, self.cached, self.failed, self.skipped, self.dropped, self.total = now
+        if self.executed and self.since is None:
+            self.since = time
+
     @property
     def settled(self) -> int:
         """Calls that need no more work."""
@@ -91,6 +98,10 @@ class Tally:
         if isinstance(event, RunStarted):
             self.nodes = {name: NodeProgress() for name, _ in event.nodes}
             return
+        if isinstance(event, NodesAdvanced):
+            for advance in event.nodes:
+                self.nodes[advance.node].advance(advance, event.time)
+            return
         node = self.nodes.get(getattr(event, "node", ""))
         if node is not None:
             _take_in(node, event)
@@ -105,16 +116,11 @@ def _take_in(node: NodeProgress, event: Event) -> None:
             node.inside[item] = min(1.0, done / total)
         case CallDone(item=item) | CallFailed(item=item) | CallDropped(item=item):
             node.inside.pop(item, None)
-        case NodeAdvanced() | NodeFinished():
-            node.executed, node.cached, node.failed = event.executed, event.cached, event.failed
-            node.skipped, node.dropped = event.skipped, event.dropped
-            if node.executed and node.since is None:
-                node.since = event.time
-            if isinstance(event, NodeFinished):
-                node.total, node.finished = event.items, True
-                node.inside.clear()
-            else:
-                node.total = event.total
+        case NodeFinished():
+            counts = event.executed, event.cached, event.failed, event.skipped, event.dropped
+            node.advance(NodeAdvance(event.node, *counts, event.items), event.time)
+            node.finished = True
+            node.inside.clear()
         case _:
             pass
 

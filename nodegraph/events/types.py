@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +169,12 @@ class RunFinished(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class NodeAdvanced(Event):
-    """The counts of a node so far; sent a few times a second for nodes that moved.
+class NodeAdvance(NamedTuple):
+    """The counts of one node so far.
 
-    Cheap calls are not reported one by one: progress displays read this. `total` is how many calls the
-    node will have in all, as far as it can be told: an upper bound where items are dropped, an estimate for
-    nested streams, None while nothing tells.
+    `total` is how many calls the node will have in all, as far as it can be told: an upper bound where items
+    are dropped, an estimate for nested streams, None while nothing tells.
     """
-
-    kind: ClassVar[str] = "node-advanced"
 
     node: str
     executed: int
@@ -187,3 +183,15 @@ class NodeAdvanced(Event):
     skipped: int
     dropped: int
     total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodesAdvanced(Event):
+    """The counts of the nodes that moved; sent a few times a second.
+
+    Cheap calls are not reported one by one: progress displays read this.
+    """
+
+    kind: ClassVar[str] = "nodes-advanced"
+
+    nodes: tuple[NodeAdvance, ...]

@@ -31,9 +31,8 @@ class HasLabel(Protocol):
 _current_call: ContextVar[tuple[str, HasLabel] | None] = ContextVar("current_call", default=None)
 
 
-def begin_call(node: str, item: HasLabel) -> None:
-    """A call begins in this thread: what is printed and logged from now on is the node's."""
-    _current_call.set((node, item))
+begin_call = _current_call.set
+"""A call begins in this thread, (node, item): what is printed and logged from now on is the node's."""
 
 
 def end_calls() -> None:

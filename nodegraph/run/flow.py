@@ -21,14 +21,15 @@ from nodegraph.plan.program import Feed, Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
 from nodegraph.types.stream import Item
 
-TaskKind = Literal["call", "advance", "batch"]
+TaskKind = Literal["call", "advance", "batch", "inline"]
 
 
 class Task(NamedTuple):
     """Something for a worker to do.
 
     A "call" of `frame` at `position`, made again if its result is known already; "advance": pull the next
-    item of `scope`; "batch": run the calls `waiting` of step `position` together.
+    item of `scope`; "batch": run the calls `waiting` of step `position` together; "inline": make the plain
+    calls that are ready.
     """
 
     kind: TaskKind
@@ -189,8 +190,12 @@ class Flow:
         level, scope = frame.level, frame.scope
         frame.results[position] = result
         if isinstance(result, Done) and result.wires is not None:
-            self._hold_wires(frame, position, result)
-        if scope is not None:
+            if frame.uses[position] == 0 and position not in level.kept:
+                result.wires = None
+            elif scope is not None:
+                frame.held += result.nbytes
+                self.held[scope.rank] += result.nbytes
+        if scope is not None and (scope.columns or result is LATER):
             self._record(scope, frame.index, level.members[position], result)
         needs = frame.needs
         for dependent in level.dependents[position]:
@@ -200,17 +205,18 @@ class Flow:
         if frame.waiters:
             for waiter, place in frame.waiters.pop(position, ()):
                 self._satisfy(waiter, place)
-        if position == 0 and scope is not None:
-            self._settle(frame)
-        else:
+        is_item = position == 0 and scope is not None
+        if not is_item:
             for source in level.reads[position]:
                 frame.uses[source] -= 1
                 if frame.uses[source] == 0 and source not in level.kept:
                     self._drop_wires(frame, source)
-            if position in level.special:
-                self._resolve_special(frame, level.members[position])
-            elif scope is not None:
-                self._settle(frame)
+        if position in level.special and not is_item:
+            self._resolve_special(frame, level.members[position])
+        elif scope is not None:
+            frame.busy -= 1
+            if frame.busy == 0:
+                self._settled(frame)
         frame.open -= 1
         if frame.open == 0 and scope is not None:
             self._leave(frame, scope)
@@ -239,8 +245,13 @@ class Flow:
             self._resolve(scope.frame, scope.position, FAILED if scope.broken else Done(()))
 
     def _settle(self, frame: Frame) -> None:
-        """One position less keeps the item in flight; the last one frees its place and the bytes it held."""
+        """One position less keeps the item in flight."""
         frame.busy -= 1
+        if frame.busy == 0:
+            self._settled(frame)
+
+    def _settled(self, frame: Frame) -> None:
+        """Nothing keeps an item in flight: it frees its place and the bytes it held."""
         while frame.busy == 0 and frame.scope is not None:
             self._drop_all_wires(frame)
             scope = frame.scope
@@ -254,12 +265,6 @@ class Flow:
     def _is_settled(self, scope: Scope) -> bool:
         """Whether a stream that ended has nothing more in flight, so that its outer item may leave."""
         return scope.ended and scope.busy == 0 and not self.program.steps[scope.step].late
-
-    def _hold_wires(self, frame: Frame, position: int, result: Done) -> None:
-        if frame.uses[position] == 0 and position not in frame.level.kept:
-            result.wires = None
-        elif frame.scope is not None:
-            self._hold(frame, frame.scope, result.nbytes)
 
     def _hold(self, frame: Frame, scope: Scope, nbytes: int) -> None:
         frame.held += nbytes

@@ -9,7 +9,7 @@ that some collecting node or output of the graph will read: 32 bytes and the ite
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, Wire
@@ -40,6 +40,9 @@ LATER: Final = Status("later")
 """Another pass has to make bytes again first; streams with such an item are not collected in this pass."""
 
 
+NOT_HELD: Final = Status("not held")
+
+
 class Done:
     """The result of a call.
 
@@ -47,9 +50,11 @@ class Done:
         digests: of each output.
         wires: their wire forms, while they are at hand.
         fresh: whether it was made in this run.
+        nbytes: bytes that the wire forms take while they are at hand.
+        value: the value of the only output, if it is one that nobody can change; else `NOT_HELD`.
     """
 
-    __slots__ = ("digests", "fresh", "wires")
+    __slots__ = ("digests", "fresh", "nbytes", "value", "wires")
 
     def __init__(
         self, digests: tuple[Digest, ...], wires: tuple[Wire, ...] | None = None, fresh: bool = False
@@ -57,14 +62,17 @@ class Done:
         self.digests = digests
         self.wires = wires
         self.fresh = fresh
+        self.nbytes = 0 if wires is None else sum([wire.nbytes for wire in wires])
+        self.value: Any = NOT_HELD
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held by the wire forms."""
-        wires = self.wires
-        if wires is None:
-            return 0
-        return wires[0].nbytes if len(wires) == 1 else sum([wire.nbytes for wire in wires])
+    @classmethod
+    def of_one(cls, digest: Digest, wire: Wire, value: object) -> Done:
+        """The result of a cheap call with one output, of bytes that stand in its header."""
+        done = cls((digest,), None, True)
+        done.wires = (wire,)
+        done.nbytes = len(wire.header)
+        done.value = value
+        return done
 
 
 Result = Done | Status

@@ -20,14 +20,17 @@ from nodegraph.plan.values import BytesMissing
 from nodegraph.run.capture import begin_call, end_calls
 from nodegraph.run.execute import Call, Calls
 from nodegraph.run.fanout import FanOut
-from nodegraph.run.frames import Done, Frame
-from nodegraph.run.machine import DURABLE_SECONDS, Machine, StepState
+from nodegraph.run.frames import NOT_HELD, Done, Frame
+from nodegraph.run.machine import DURABLE_SECONDS, Machine, StepState, slot_of
 from nodegraph.run.results import Output, outputs_of
 from nodegraph.store import Key, Row
 from nodegraph.types.builtin import Artifact
 from nodegraph.types.ports import Scalar, ValueOf
 from nodegraph.types.values import value_type_by_id
 from nodegraph.types.wire import Digest, Wire, digest, encode
+
+_Made = tuple[Key, Done, str, float]
+"""The key of a call, its result, why it was made, and the seconds it took."""
 
 _SLICE_S = 0.01
 _EXACT: Mapping[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
@@ -39,13 +42,14 @@ class PlainCall:
     Attributes:
         literals: its params, if one dict of them can serve all calls; else they are made for each.
         exact: the Python type of its one output, if that says all there is to check.
+        is_scalar: that type is one whose values nobody can change.
         is_new: no call of its type, version and params was in the store when the run began.
         why: why all of its calls run; empty if that is to be found out for each.
     """
 
     __slots__ = (
-        "counts", "exact", "feeds", "function", "id", "index", "is_new", "literals", "prefix", "recipe",
-        "state", "step", "type_id", "why",
+        "counts", "exact", "feeds", "function", "id", "index", "is_new", "is_scalar", "literals", "prefix",
+        "recipe", "state", "step", "type_id", "why",
     )  # fmt: skip
 
     def __init__(self, machine: Machine, step: Step, state: StepState) -> None:
@@ -62,6 +66,7 @@ class PlainCall:
         params = step.node.params
         self.literals = params if all([type(value) in IMMUTABLE for value in params.values()]) else None
         self.exact = exact_type(step)
+        self.is_scalar = self.exact in IMMUTABLE
         self.is_new = machine.is_new(state)
         self.why = "" if machine.has_failures else identity.why_changed
         self.counts = machine.tally.steps[step.index]
@@ -95,6 +100,7 @@ class Inline:
 
     Attributes:
         running: the step whose call is being made, -1 for none.
+        is_busy: a thread makes plain calls.
     """
 
     def __init__(
@@ -115,50 +121,73 @@ class Inline:
         self._batch_size = batch_size
         self._plain: list[PlainCall | bool | None] = [None] * len(machine.program.steps)
         self._plain_types: dict[str, bool] = {}
-        self._busy = False
+        self.is_busy = False
 
     def run(self) -> None:
         """Make plain calls, and advance streams that are quick to give items, as long as any are ready."""
         machine = self._machine
         with machine.lock:
-            if self._busy:
+            if self.is_busy or not self.is_next():
                 return
-            self._busy = True
-        until = time.perf_counter() + _SLICE_S
-        try:
-            while self._step() and time.perf_counter() < until and not machine.cancelled():
-                pass
-        finally:
-            end_calls()
-            self.running = -1
-            self._busy = False
+            self.is_busy = True
+            until = time.perf_counter() + _SLICE_S
+            try:
+                while self._step() and time.perf_counter() < until and not machine.cancelled():
+                    pass
+            finally:
+                self.running = -1
+                self.is_busy = False
+        end_calls()
+
+    def is_next(self) -> bool:
+        """Whether what is ready next is a plain call, or a stream that is quick. Call it under the lock."""
+        calls = self._flow.calls
+        if calls:
+            return self._plain_call(*calls[-1]) is not None
+        if self._flow.has_batch(self._batch_size):
+            return False
+        scope = self._flow.next_source()
+        return scope is not None and self._fan_out.is_quick(scope)
 
     def _step(self) -> bool:
-        """Do what is ready next; False if there is nothing, or it is for the general way."""
-        flow = self._flow
-        with self._machine.lock:
-            if flow.calls:
-                frame, position = flow.calls[-1]
-                plain = self._plain_call(frame, position)
-                if plain is None:
-                    return False
-                flow.calls.pop()
-                self.running = plain.index
-                scope = None
-            else:
-                plain = None
-                scope = None if flow.has_batch(self._batch_size) else flow.next_source()
-                if scope is None or not self._fan_out.is_quick(scope):
-                    return False
-                scope.advancing = True
-                frame, position = scope.frame, 0
-                self.running = scope.step
-        if plain is not None:
-            begin_call(plain.id, frame)
-            self._call(plain, frame, position)
-        elif scope is not None:
-            begin_call(scope.name, frame)
+        """Do what is ready next; False if there is nothing, or it is for the general way.
+
+        It is called, and returns, under the lock, which it gives up while a node's function runs.
+        """
+        flow, lock = self._flow, self._machine.lock
+        if flow.calls:
+            frame, position = flow.calls[-1]
+            plain = self._plain_call(frame, position)
+            if plain is None:
+                return False
+            flow.calls.pop()
+            self.running = plain.index
+            lock.release()
+            try:
+                begin_call((plain.id, frame))
+                made = self._call(plain, frame, position)
+            finally:
+                lock.acquire()
+            if made is not None:
+                key, done, reason, seconds = made
+                counts = plain.counts
+                counts.executed += 1
+                counts.seconds += seconds
+                counts.reasons[reason] = counts.reasons.get(reason, 0) + 1
+                counts.calls += key[:8]
+                flow.resolve(frame, position, done)
+            return True
+        scope = None if flow.has_batch(self._batch_size) else flow.next_source()
+        if scope is None or not self._fan_out.is_quick(scope):
+            return False
+        scope.advancing = True
+        self.running = scope.step
+        lock.release()
+        try:
+            begin_call((scope.name, scope.frame))
             self._fan_out.advance(scope)
+        finally:
+            lock.acquire()
         return True
 
     def _plain_call(self, frame: Frame, position: int) -> PlainCall | None:
@@ -187,8 +216,8 @@ class Inline:
             return False
         return PlainCall(machine, step, state) if state.keeps and not state.forced else False
 
-    def _call(self, plain: PlainCall, frame: Frame, position: int) -> None:
-        """Make one call, or leave it to the general way."""
+    def _call(self, plain: PlainCall, frame: Frame, position: int) -> _Made | None:
+        """Make one call; None if it was resolved in another way, or left to the general one."""
         machine = self._machine
         sources: list[Done] = []
         digests: list[Digest] = []
@@ -196,24 +225,32 @@ class Inline:
             source = frame.above(feed.up).results[feed.place] if feed.up else frame.results[feed.place]
             if type(source) is not Done:
                 self._general(frame, position)
-                return
+                return None
             sources.append(source)
             digests.append(source.digests[feed.output])
         inputs = digests[0] if len(digests) == 1 else b"".join(digests)
         key = Key(blake3(plain.prefix + inputs).digest())
-        if not plain.is_new or machine.may_have_recorded(key):
+        slot = slot_of(key)
+        if not plain.is_new or machine.recorded[slot]:
             row = machine.known_row(plain.step, plain.state, key)
             if row is not None:
                 machine.hit(frame, position, plain.step, key, row)
-                return
-        try:
-            arguments = self._arguments(plain, sources, digests)
-        except (BytesMissing, OSError, ValueError):
-            self._general(frame, position)
-            return
+                return None
+        literals = plain.literals
+        arguments = literal_arguments(plain.step) if literals is None else dict(literals)
+        for feed, source in zip(plain.feeds, sources, strict=True):
+            value = source.value
+            if value is NOT_HELD:
+                try:
+                    value = self._load(source, feed.output)
+                except BytesMissing:
+                    self._general(frame, position)
+                    return None
+            arguments[feed.name] = value if feed.convert is None else feed.convert(value)
         reason = plain.why or machine.reason(plain.state, key)
         outcome: tuple[Output, ...] | BaseException | None = None
         wire: Wire | None = None
+        result: Any = None
         started = time.perf_counter()
         try:
             result = plain.function(**arguments)
@@ -226,35 +263,27 @@ class Inline:
         seconds = time.perf_counter() - started
         if wire is not None and seconds < DURABLE_SECONDS:
             found = digest(wire)
-            machine.recipe(plain.state)
+            if not plain.state.recorded:
+                machine.recipe(plain.state)
             row = Row((found,), None, seconds, plain.recipe, inputs, machine.run)
-            machine.record_result(key, row, wire)
-            done = Done((found,), (wire,), True)
-            with machine.lock:
-                plain.counts.run(reason, seconds)
-                plain.counts.calls += key[:8]
-                self._flow.resolve(frame, position, done)
-            return
+            machine.store.record_result(key, row, wire)
+            machine.recorded[slot] = 1
+            done = Done.of_one(found, wire, result) if plain.is_scalar else Done((found,), (wire,), True)
+            return key, done, reason, seconds
         if wire is not None:
             outcome = (Output(digest(wire), wire),)
         assert outcome is not None, "a call has an outcome"
         call = Call(frame, position, plain.step, plain.state, digests, None, key)
         self._calls.finish(call, outcome, seconds, reason)
+        return None
 
-    def _arguments(
-        self, plain: PlainCall, sources: Sequence[Done], digests: Sequence[Digest]
-    ) -> dict[str, Any]:
-        """The arguments of a call.
+    def _load(self, source: Done, output: int) -> Any:
+        """The value of an input.
 
         Raises:
-            BytesMissing: if the bytes of an input are gone.
+            BytesMissing: if its bytes are gone.
         """
+        # Taken once: another thread may let go of the wire forms meanwhile.
+        wires, found = source.wires, source.digests[output]
         values = self._machine.values
-        literals = plain.literals
-        arguments = literal_arguments(plain.step) if literals is None else dict(literals)
-        for feed, source, found in zip(plain.feeds, sources, digests, strict=True):
-            # Taken once: another thread may let go of the wire forms meanwhile.
-            wires = source.wires
-            value = values.load(found) if wires is None else values.decode(wires[feed.output], found)
-            arguments[feed.name] = value if feed.convert is None else feed.convert(value)
-        return arguments
+        return values.load(found) if wires is None else values.decode(wires[output], found)

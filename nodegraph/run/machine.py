@@ -33,7 +33,7 @@ from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
-from nodegraph.types.wire import Digest, Wire
+from nodegraph.types.wire import Digest
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
@@ -78,6 +78,7 @@ class Machine:
         spooled: bytes that are in the store only until the run ends.
         history: what the nodes were made of in their last run.
         has_failures: some calls, of any graph, failed last time.
+        recorded: whether this run may have recorded a call whose key has that slot; 0 is certain.
         cheap: node types whose calls are known to take less than what is claimed and reported.
     """
 
@@ -105,7 +106,7 @@ class Machine:
         self.has_failures = self.store.has_failures()
         self.cheap: set[str] = set()
         self._old_recipes: dict[int, bool] = {}
-        self._recorded = bytearray(_SLOTS)
+        self.recorded = bytearray(_SLOTS)
         self._states: list[StepState | OSError | None] = [None] * len(self.program.steps)
         self._made: dict[int, set[int]] = {}
         self._passes = 0
@@ -197,10 +198,6 @@ class Machine:
         recipes = {self.state(step).identity.recipe for step in steps if not step.type.file_ports}
         known = self.store.known_recipes(list(recipes))
         self._old_recipes.update((recipe, recipe in known) for recipe in recipes)
-
-    def may_have_recorded(self, key: Key) -> bool:
-        """Whether this run may have recorded a call of that key; False is certain."""
-        return bool(self._recorded[_slot(key)])
 
     def context(self, step: Step, frame: Frame, key: Key, seeds: Sequence[int] | None) -> Context:
         """The context of one call."""
@@ -295,12 +292,7 @@ class Machine:
         """Write down a finished call; one that took long is committed before this returns."""
         row = Row(tuple(row_outputs), None, seconds, self.recipe(state), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
-        self._recorded[_slot(key)] = 1
-
-    def record_result(self, key: Key, row: Row, wire: Wire) -> None:
-        """Write down a cheap call with one output, and that output's bytes."""
-        self.store.record_result(key, row, wire)
-        self._recorded[_slot(key)] = 1
+        self.recorded[slot_of(key)] = 1
 
     def recipe(self, state: StepState) -> int:
         """The id of what a step is made of, which the store has from then on."""
@@ -480,5 +472,6 @@ def _mark(frame: Frame) -> int:
     return hash(frame.path)
 
 
-def _slot(key: Key) -> int:
+def slot_of(key: Key) -> int:
+    """The place of a key in `Machine.recorded`."""
     return int.from_bytes(key[:4], "little") % _SLOTS

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 
-from nodegraph.events import NodeAdvanced
+from nodegraph.events import NodeAdvance, NodesAdvanced
 from nodegraph.plan.program import Step
 from nodegraph.run.capture import WORKER_NAME, begin_call, end_calls
 from nodegraph.run.execute import Calls
@@ -98,19 +98,22 @@ class Pool:
     def _report(self) -> None:
         """Emit the counts of the nodes that moved."""
         machine = self._machine
-        moved: list[NodeAdvanced] = []
-        with self._more:
-            for step, counts in zip(machine.program.steps, machine.tally.steps, strict=True):
-                items = counts.items
-                if self._seen[step.index] != items:
-                    self._seen[step.index] = items
-                    total = machine.foresight.total(step)
-                    moved.append(NodeAdvanced(machine.clock(), step.id, *counts.snapshot(), total))
-        for event in moved:
-            machine.emit(event)
+        moved: list[NodeAdvance] = []
+        # Not under the lock: what is counted meanwhile is told next time.
+        for step, counts in zip(machine.program.steps, machine.tally.steps, strict=True):
+            items = counts.items
+            if self._seen[step.index] != items:
+                self._seen[step.index] = items
+                total = machine.foresight.total(step)
+                moved.append(NodeAdvance(step.id, *counts.snapshot(), total))
+        if moved:
+            machine.emit(NodesAdvanced(machine.clock(), tuple(moved)))
 
     def _work(self) -> None:
         while (task := self._take()) is not None:
+            if task.kind == "inline":
+                self._run_inline()
+                continue
             again: Task | None = None
             try:
                 self._perform(task)
@@ -120,21 +123,28 @@ class Pool:
                 self._crash = self._crash or bug
                 self._stopping = True
             self._give_back(task, again)
-            try:
-                self._inline.run()
-            except BaseException as bug:
-                self._crash = self._crash or bug
-                self._stopping = True
+
+    def _run_inline(self) -> None:
+        """Make the plain calls that have become ready."""
+        try:
+            self._inline.run()
+        except BaseException as bug:
+            self._crash = self._crash or bug
+            self._stopping = True
+        with self._more:
+            if self._idle:
+                self._more.notify()
 
     def _take(self) -> Task | None:
         with self._more:
             while not self._is_over():
-                running = (*self._running, self._inline.running)
-                task = self._flow.next_task(batch_size=BATCH_SIZE, running=running)
+                task = self._next_task()
                 if task is None:
                     self._idle += 1
                     self._more.wait()
                     self._idle -= 1
+                elif task.kind == "inline":
+                    return task
                 elif not self._park(task):
                     self._running.append(self._step_index(task))
                     if self._idle and not self._is_cheap(task):
@@ -143,6 +153,13 @@ class Pool:
             self._more.notify_all()
             self._over.notify()
             return None
+
+    def _next_task(self) -> Task | None:
+        """What is to be done; nothing if the thread that makes plain calls will do what is ready next."""
+        if self._inline.is_next():
+            return None if self._inline.is_busy else Task("inline", None, 0)
+        running = (*self._running, self._inline.running)
+        return self._flow.next_task(batch_size=BATCH_SIZE, running=running)
 
     def _park(self, task: Task) -> bool:
         """Hold a task back whose function is running and must not run twice at a time."""
@@ -186,7 +203,7 @@ class Pool:
     def _perform(self, task: Task) -> None:
         step = self._machine.program.steps[self._step_index(task)]
         frame = task.scope.frame if task.scope is not None else task.frame or self._flow.root
-        begin_call(step.id, frame)
+        begin_call((step.id, frame))
         try:
             if task.kind == "batch":
                 self._perform_batch(step, task.waiting)

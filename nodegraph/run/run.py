@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -74,9 +75,12 @@ def run_program(
     if options.out is not None:
         check_destinations(program, options.out)
     session = _Session(program, store, options, on_event, cancelled, cancel, started)
+    # A program is many objects that stay: the garbage collector need not look at them again and again.
+    gc.freeze()
     try:
         return session.run()
     finally:
+        gc.unfreeze()
         session.close()
 
 

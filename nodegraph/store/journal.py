@@ -165,7 +165,10 @@ class Journal:
             pending.small[row.outputs[0]] = body
             if pending.failures:
                 pending.failures.pop(key, None)
-            full = self._added(2 * _ROW_BYTES + len(body))
+            pending.nbytes += 2 * _ROW_BYTES + len(body)
+            full = pending.nbytes > _MOST_WAITING
+            if not self._awake or self._refusal is not None:
+                self._added(0)
         if full:
             self.flush()
 

@@ -152,7 +152,7 @@ class Store:
 
         The same as `put` and `record`, not durable, in less time.
         """
-        nbytes = wire.nbytes
+        nbytes = wire.nbytes if wire.buffers else len(wire.header)
         if nbytes > INLINE_BYTES:
             self.put(row.outputs[0], wire, seconds=row.seconds)
             self._journal.record_row(key, row)

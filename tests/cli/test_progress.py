@@ -12,7 +12,8 @@ from nodegraph.events import (
     CallFailed,
     CallProgress,
     CallStarted,
-    NodeAdvanced,
+    NodeAdvance,
+    NodesAdvanced,
     NodeFinished,
     Output,
     RunStarted,
@@ -24,7 +25,7 @@ def started(*nodes):
 
 
 def advanced(time, node, executed, *, cached=0, failed=0, total=None):
-    return NodeAdvanced(time, node, executed, cached, failed, 0, 0, total)
+    return NodesAdvanced(time, (NodeAdvance(node, executed, cached, failed, 0, 0, total),))
 
 
 def test_rate_and_time_left_follow_the_calls_that_ran():
