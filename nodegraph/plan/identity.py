@@ -12,7 +12,7 @@ from nodegraph.plan.history import History, NodeEntry, NodeRecord, changes, desc
 from nodegraph.plan.keys import call_prefix, item_prefix, read_files
 from nodegraph.plan.program import Program, Step
 from nodegraph.store import Key, Store
-from nodegraph.store.rows import recipe_id
+from nodegraph.store.rows import recipe_name, short_id
 from nodegraph.types.wire import Digest
 
 
@@ -26,8 +26,8 @@ class StepIdentity:
 
     # Made for every node of every run: `functools.cached_property` would take a lock each time.
     __slots__ = (
-        "_before", "_calls_before", "_changed", "_files", "_history", "_item_prefix", "_linked", "_step",
-        "_recipe", "base_seed", "prefix",
+        "_before", "_calls_before", "_changed", "_files", "_history", "_item_prefix", "_linked", "_name",
+        "_recipe", "_step", "base_seed", "prefix",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +45,7 @@ class StepIdentity:
         self.base_seed = seed
         self.prefix = call_prefix(step.type, step.node.params, files, linked)
         self._recipe: int | None = None
+        self._name: bytes | None = None
         self._item_prefix: bytes | None = None
         self._before: NodeRecord | None = None
         self._changed: str | None = None
@@ -54,8 +55,15 @@ class StepIdentity:
     def recipe(self) -> int:
         """The id under which the store knows `prefix`."""
         if self._recipe is None:
-            self._recipe = recipe_id(self.prefix)
+            self._recipe = short_id(self.name)
         return self._recipe
+
+    @property
+    def name(self) -> bytes:
+        """The name under which the store keeps `prefix`."""
+        if self._name is None:
+            self._name = recipe_name(self.prefix)
+        return self._name
 
     def found_as(self, recipe: int) -> None:
         """Take the recipe's id from a row that was found by a key with `prefix` in it."""

@@ -35,7 +35,6 @@ from nodegraph.plan.producers import (
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import BytesMissing, StoredItem, Values
 from nodegraph.store import Key, Row, Store
-from nodegraph.store.rows import recipe_id
 from nodegraph.types.builtin import Artifact
 from nodegraph.types.ports import Type
 from nodegraph.types.stream import Item
@@ -288,7 +287,7 @@ class Walk:
         """Whether no call like these was ever recorded, so that the files they read need not be hashed."""
         if step.id in self._forced:
             return True
-        return bool(identity.changed) and self._store.recipe_record(recipe_id(identity.prefix)) is None
+        return bool(identity.changed) and self._store.recipe_record(identity.recipe) is None
 
     def _item(self, step: Step, identity: StepIdentity, item: Item[Any], call: CallIdentity) -> Cell:
         try:

@@ -297,7 +297,7 @@ class Machine:
     def recipe(self, state: StepState) -> int:
         """The id of what a step is made of, which the store has from then on."""
         if not state.recorded:
-            self.store.recipe(state.identity.prefix)
+            self.store.recipe(state.identity.prefix, state.identity.name)
             state.recorded = True
         return state.identity.recipe
 

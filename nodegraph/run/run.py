@@ -226,7 +226,9 @@ class _Session:
         """Write down what each node was made of, for the reasons of the next plan and run."""
         machine = self._machine
         history = machine.history
-        entries = {node: entry for node, entry in history.entries.items() if node in self._program.graph.nodes}
+        nodes = self._program.graph.nodes
+        entries = {node: entry for node, entry in history.entries.items() if node in nodes}
+        root = machine.flow.root
         for step, counts in zip(self._program.steps, machine.tally.steps, strict=True):
             if counts.skipped and step.id in entries:
                 continue
@@ -234,15 +236,12 @@ class _Session:
                 identity = machine.state(step).identity
             except OSError:
                 continue
-            entries[step.id] = identity.entry(bytes(counts.calls), self._digests(step))
+            result = None if step.chain or step.fans_out else root.results[step.position]
+            outputs = result.digests if isinstance(result, Done) else ()
+            entries[step.id] = identity.entry(bytes(counts.calls), outputs)
         if entries != history.entries:
             packed = pack_history(entries, self._program.steps, history)
             self._store.remember_graph(graph_id(self._program.graph), packed)
-
-    def _digests(self, step: Step) -> tuple[bytes, ...]:
-        """The outputs of a node that is not mapped."""
-        result = None if step.node.output_chain else self._machine.flow.root.results[step.position]
-        return tuple(result.digests) if isinstance(result, Done) else ()
 
     def _result(self, finished: bool, outputs: Mapping[str, RunOutput], unpublished: list[CallError]) -> Run:
         machine = self._machine

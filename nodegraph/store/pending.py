@@ -11,7 +11,7 @@ from typing import Any
 from blake3 import blake3
 
 from nodegraph.store.contents import Content
-from nodegraph.store.rows import Key, Row, pack, pack_row, seal, short_id, unpack, unseal
+from nodegraph.store.rows import Key, Row, pack, seal, sealed_rows, short_id, unpack, unseal
 from nodegraph.store.uses import Use, pack_use, unpack_use
 from nodegraph.types.wire import Digest
 
@@ -104,15 +104,14 @@ class Pending:
         for table, payloads in self.facts.items():
             _insert_facts(connection, table, payloads.items())
         value_costs = self.value_costs
-        small = (
-            (short_id(digest), run, value_costs.get(digest, 0.0), digest, body)
-            for digest, body in self.small.items()
-        )
+        small: list[Any] = []
+        for digest, body in self.small.items():
+            small += (short_id(digest), run, value_costs.get(digest, 0.0), digest, body)
         _insert(connection, "small", 5, small, _INSERT_SMALL)
         write_contents(connection, list(self.contents.values()), run, value_costs)
         known = value_costs.keys() - self.small.keys() - self.contents.keys()
         _raise_costs(connection, {digest: value_costs[digest] for digest in known})
-        _insert_facts(connection, "rows", ((key, pack_row(row)) for key, row in self.rows.items()))
+        _insert(connection, "rows", 3, sealed_rows(self.rows))
         if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
             _for_ids(connection, "DELETE FROM failures WHERE id IN ", map(short_id, self.rows))
         _insert_facts(connection, "failures", self.failures.items())
@@ -143,20 +142,10 @@ def write_contents(
     if not contents:
         return
     known = _sum_sizes(connection, contents)
-    values = (
-        (
-            short_id(c.digest),
-            run,
-            costs.get(c.digest, 0.0),
-            c.digest,
-            int(c.kind),
-            c.size,
-            c.mtime_ns,
-            c.ctime_ns,
-            c.inode,
-        )
-        for c in contents
-    )
+    values: list[Any] = []
+    for c in contents:
+        values += (short_id(c.digest), run, costs.get(c.digest, 0.0), c.digest, int(c.kind))
+        values += (c.size, c.mtime_ns, c.ctime_ns, c.inode)
     _insert(connection, "contents", 9, values, _INSERT_CONTENT)
     added = sum(content.size for content in contents) - known
     connection.execute("UPDATE totals SET bytes=bytes+?", (added,))
@@ -187,22 +176,20 @@ def _sum_sizes(connection: sqlite3.Connection, contents: Sequence[Content]) -> i
 def _insert_facts(
     connection: sqlite3.Connection, table: str, payloads: Iterable[tuple[bytes, bytes]]
 ) -> None:
-    sealed = ((short_id(name), name, seal(table, name, payload)) for name, payload in payloads)
-    _insert(connection, table, 3, sealed)
+    values: list[Any] = []
+    for name, payload in payloads:
+        values += (short_id(name), name, seal(table, name, payload))
+    _insert(connection, table, 3, values)
 
 
 def _insert(
-    connection: sqlite3.Connection,
-    table: str,
-    width: int,
-    values: Iterable[tuple[Any, ...]],
-    on_conflict: str = "",
+    connection: sqlite3.Connection, table: str, width: int, values: Sequence[Any], on_conflict: str = ""
 ) -> None:
-    entries = list(values)
-    for start in range(0, len(entries), _AT_ONCE):
-        group = entries[start : start + _AT_ONCE]
-        statement = _insert_statement(table, width, len(group), on_conflict)
-        connection.execute(statement, [value for entry in group for value in entry])
+    """Insert entries of `width` values each, one after the other in `values`."""
+    at_once = _AT_ONCE * width
+    for start in range(0, len(values), at_once):
+        group = values[start : start + at_once]
+        connection.execute(_insert_statement(table, width, len(group) // width, on_conflict), group)
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NewType, cast
 from zlib import crc32
 
@@ -49,9 +49,9 @@ def short_id(name: bytes) -> int:
     return int.from_bytes(name[:8], "little", signed=True)
 
 
-def recipe_id(record: bytes) -> int:
-    """The id of a recipe record: the same in every process and store."""
-    return short_id(blake3(record).digest())
+def recipe_name(record: bytes) -> bytes:
+    """The name of a recipe record, whose `short_id` is its id: the same in every process and store."""
+    return blake3(record).digest()
 
 
 def pack_row(row: Row) -> bytes:
@@ -68,6 +68,18 @@ def unpack_row(payload: bytes) -> Row:
         return Row((joined,), dropped, seconds, recipe, inputs, run)
     outputs = tuple(joined[start : start + _DIGEST_BYTES] for start in range(0, len(joined), _DIGEST_BYTES))
     return Row(outputs, dropped, seconds, recipe, inputs, run)
+
+
+def sealed_rows(rows: Mapping[Key, Row]) -> list[Any]:
+    """The id, name and sealed payload of each row, one after the other."""
+    values: list[Any] = []
+    start = _TABLE_SEALS["rows"]
+    for key, (outputs, dropped, seconds, recipe, inputs, run) in rows.items():
+        joined = outputs[0] if len(outputs) == 1 else b"".join(outputs)
+        payload = _packb((joined, dropped, seconds, recipe, inputs, run))
+        body = crc32(payload, crc32(key, start)).to_bytes(_SEAL_BYTES, "little") + payload
+        values += (int.from_bytes(key[:8], "little", signed=True), key, body)
+    return values
 
 
 def seal(table: str, name: bytes, payload: bytes) -> bytes:

@@ -21,7 +21,7 @@ from nodegraph.store.layout import Layout, free_bytes
 from nodegraph.store.locks import exclusive
 from nodegraph.store.pending import Pending, type_name
 from nodegraph.store.presence import Presence, sweep
-from nodegraph.store.rows import Key, Row, pack, recipe_id, unpack, unseal
+from nodegraph.store.rows import Key, Row, pack, recipe_name, short_id, unpack, unseal
 from nodegraph.store.runs import RunRecord, Runs
 from nodegraph.store.shelf import Files, Values
 from nodegraph.store.stat_cache import content_digest
@@ -249,16 +249,19 @@ class Store:
 
     # What calls are made of, and what they cost
 
-    def recipe(self, record: bytes) -> int:
+    def recipe(self, record: bytes, name: bytes | None = None) -> int:
         """The id under which a recipe record is kept: equal records have equal ids, in every store.
 
-        A record is a msgpack list that begins with the node type's id, or with a tag such as `nodegraph/x`
-        and then the id.
+        Args:
+            record: a msgpack list that begins with the node type's id, or with a tag such as `nodegraph/x`
+                and then the id.
+            name: its BLAKE3, where that is at hand.
         """
-        known = recipe_id(record)
+        name = name or recipe_name(record)
+        known = short_id(name)
         if known not in self._recipes:
             self._recipes[known] = record
-            self._journal.record_fact("recipes", blake3(record).digest(), record)
+            self._journal.record_fact("recipes", name, record)
         return known
 
     def recipe_record(self, id: int) -> bytes | None:
@@ -284,6 +287,8 @@ class Store:
     def known_recipes(self, ids: Sequence[int]) -> set[int]:
         """Those of the ids under which a recipe is kept; the records are not read."""
         known = self._recipes.keys() & ids
+        if self._index.one("SELECT 1 FROM recipes LIMIT 1") is None:
+            return known
         missing = set(ids) - known
         found = self._index.for_ids("SELECT id FROM recipes WHERE id IN ", missing)
         return known.union(id for (id,) in found)
@@ -448,7 +453,7 @@ class Store:
     def _replaced(self, connection: sqlite3.Connection) -> None:
         """Enter in a new index what this process has told the old one and still relies on."""
         self._runs.begin_again(connection)
-        recipes = {blake3(record).digest(): record for record in self._recipes.values()}
+        recipes = {recipe_name(record): record for record in self._recipes.values()}
         Pending(facts={"recipes": recipes}).write(connection, 0)
 
     def _new_path(self) -> Path:
