@@ -44,6 +44,11 @@ def is_alive(tmp: Path, name: str) -> bool:
     return is_locked(tmp / (name + _SUFFIX))
 
 
+def anyone_alive(tmp: Path) -> bool:
+    """Whether the process of any presence is still there."""
+    return any(is_locked(mark) for mark in tmp.glob(f"*{_SUFFIX}"))
+
+
 def sweep(tmp: Path) -> None:
     """Remove what dead processes left. To be called while the store's lock file is held."""
     for entry in list(tmp.iterdir()):

@@ -63,11 +63,13 @@ Mode = Literal["ro", "rw", "rwc", "memory"]
 def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     """A connection with the settings that every one has; text comes as bytes.
 
+    In mode `memory` all connections of one path share a database, which lasts as long as one of them.
+
     Raises:
         sqlite3.Error: if the database cannot be opened, or in mode `rw` is not there.
     """
     try:
-        connection = _open(path, f"mode={mode}")
+        connection = _open(path, "mode=memory&cache=shared" if mode == "memory" else f"mode={mode}")
     except sqlite3.OperationalError:
         if mode != "ro":
             raise

@@ -161,7 +161,7 @@ class Store:
     def put(self, digest: Digest, wire: Wire, *, seconds: float = 0.0) -> None:
         """Keep the bytes of a value; putting it again only keeps the larger cost.
 
-        Small values are committed together with rows, large ones are on the disk when this returns.
+        Small values are committed together with rows, large ones are in their place when this returns, and synced soon after.
 
         Args:
             digest: the value's digest.
@@ -400,6 +400,8 @@ class Store:
     def close(self) -> None:
         """Commit everything, give back claims and temporary folders, and close."""
         try:
+            self._values.close()
+            self._files.close()
             self._journal.close()
         finally:
             self._index.close()
