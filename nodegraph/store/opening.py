@@ -94,6 +94,7 @@ def is_lost(layout: Layout, error: BaseException) -> bool:
 def _open_missing(layout: Layout, path: Path, warn: Warn) -> Database:
     if committed_frames(_log(path)):
         # SQLite would remove the log of an empty database.
+        path.touch()
         set_aside(path, layout.next_aside())
     if layout.set_aside() is not None:
         return _begin_anew(layout, f"{path} is missing or empty", warn)

@@ -28,7 +28,7 @@ class Presence:
 
     def new_path(self) -> Path:
         """A path in the folder that nothing has."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / os.urandom(8).hex()
 
     def close(self) -> None:

@@ -161,7 +161,8 @@ class Store:
     def put(self, digest: Digest, wire: Wire, *, seconds: float = 0.0) -> None:
         """Keep the bytes of a value; putting it again only keeps the larger cost.
 
-        Small values are committed together with rows, large ones are in their place when this returns, and synced soon after.
+        Small values are committed together with rows, large ones are in their place when this returns, and
+        synced soon after.
 
         Args:
             digest: the value's digest.
