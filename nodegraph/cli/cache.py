@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nodegraph.cli.cache_why import why
 from nodegraph.cli.edge import DONE, FAILED, command
 from nodegraph.cli.options import (
     AsJson,
-    GraphInputs,
     NodePacks,
-    Overlays,
-    ParamValues,
     Quiet,
     StoreFolder,
     UsageError,
@@ -23,7 +21,6 @@ from nodegraph.cli.options import (
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from nodegraph.plan.plan import NodePlan
     from nodegraph.store import Entry, Store, StoreStat
 
 _SHOWN_ENTRIES = 50
@@ -80,36 +77,6 @@ def ls(
         terminal.result(table(rows))
     if len(entries) > len(shown):
         terminal.say(f"and {counted(len(entries) - len(shown), 'more call')}; --limit lists more")
-    return DONE
-
-
-def why(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="A node's id.", show_default=False)],
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="Of this graph; else of the one run last.")
-    ] = None,
-    inputs: GraphInputs = None,
-    sets: ParamValues = None,
-    values: Overlays = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
-) -> int:
-    """Tell why a node would run again, or that it would not."""
-    from nodegraph.api import plan_graph
-    from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of
-
-    terminal = Terminal(json, quiet)
-    load(terminal, nodes)
-    file = graph or _last_graph(store)
-    options = options_of(store=store, inputs=inputs, sets=sets, values=values, targets=[node])
-    planned = plan_graph(file, options).nodes[node]
-    if json:
-        terminal.result_json({"graph": str(file), "node": node} | _why_json(planned))
-    else:
-        terminal.result(f"{node} ({planned.type}) in {file}\n{_why_text(planned)}")
     return DONE
 
 
@@ -196,36 +163,6 @@ def _open(folder: Path | None, *, read_only: bool = False) -> Store:
     if not place.is_dir():
         raise UsageError(f"there is no store at {place}; name its folder with --store")
     return Store.open(place, read_only=read_only)
-
-
-def _last_graph(folder: Path | None) -> Path:
-    with _open(folder, read_only=True) as opened:
-        graphs = [Path(run.graph) for run in opened.runs()]
-    files = [graph for graph in graphs if graph.is_file()]
-    if not files:
-        raise UsageError("the store has no run of a graph file that is still there; name one with --graph")
-    return files[-1]
-
-
-def _why_json(planned: NodePlan) -> dict[str, Any]:
-    return {
-        "items": planned.items,
-        "cached": planned.cached,
-        "run": planned.run,
-        "reasons": list(planned.reasons),
-    }
-
-
-def _why_text(planned: NodePlan) -> str:
-    from nodegraph.show.wording import counted
-
-    if planned.items is None:
-        counts = "what it reads has to run first; then its calls are known"
-    elif not planned.run:
-        return f"nothing to do: {counted(planned.cached, 'call')} cached"
-    else:
-        counts = f"{counted(planned.run, 'call')} would run, {planned.cached:,} cached"
-    return "\n".join([counts, *(f"  {reason}" for reason in planned.reasons)])
 
 
 def _stat_text(folder: Path, counted: StoreStat) -> str:
