@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from nodegraph.check.check import GraphLike, check
-from nodegraph.check.checked import CheckedGraph
-from nodegraph.check.literals import plain
+from nodegraph.check.checked import CheckedGraph, CheckedNode
+from nodegraph.check.literals import Given, plain, read_text, settle
+from nodegraph.graph.place import Finding, Place, SourceText, locate
 from nodegraph.graph.problem import GraphError, Problem
 from nodegraph.graph.shape import shown
 from nodegraph.sweep.given import GivenAxis, SweepLike, bad_sweep, read_axes, repeated, twice
@@ -18,6 +19,9 @@ from nodegraph.sweep.labels import value_labels
 
 Params = Mapping[str, Mapping[str, Any]]
 """Params by node id."""
+
+_TRIED = 32
+"""So many values of an axis are tried on a graph with errors of its own: each is a check of the graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,41 @@ def check_sweep(
     base = checked(None, 0)
     axes: list[Axis] = []
     for axis in given:
-        others = (checked(axis, value) for value in range(1, len(axis.values)))
-        params = [_params(axis, variant) for variant in (base, *others)]
-        if all(variant is not None for variant in params):
-            axes.append(_axis(axis, cast("list[Params]", params), problems))
+        node = base.nodes.get(axis.node) if base is not None else None
+        if node is not None:
+            params = _settled(axis, node, problems)
+        else:
+            tried = len(axis.values) if base is not None else min(len(axis.values), _TRIED)
+            params = _all_params([base, *(checked(axis, value) for value in range(1, tried))])
+        if params is not None:
+            axes.append(_axis(axis, params, problems))
     if problems or base is None:
         raise GraphError(list(dict.fromkeys(problems)))
     return base, tuple(axes)
+
+
+def _settled(axis: GivenAxis, node: CheckedNode, problems: list[Problem]) -> list[Params] | None:
+    """The values of a param of one node, read as `check` does; None if one of them is not accepted."""
+    port = node.type.signature.input(axis.param)
+    assert port is not None, f"check let through an unknown input {axis.param!r}"
+    place = Place(SourceText("", Path())).child("nodes", node.id, "params", axis.param)
+    findings: list[Finding] = []
+    found: list[Params] = [{node.id: {axis.param: node.params[axis.param]}}]
+    for index in range(1, len(axis.values)):
+        given = read_text(Given(axis.text(index), place, is_text=True), port, findings)
+        if given is not None:
+            value = settle(given, port, f"{node.id!r} ({node.type.id})", findings)
+            found.append({node.id: {axis.param: value}})
+    problems.extend(locate(findings))
+    return None if findings else found
+
+
+def _all_params(graphs: Sequence[CheckedGraph | None]) -> list[Params] | None:
+    """The params of all nodes for each value; None if there is a value with which the graph is not right."""
+    sound = [graph for graph in graphs if graph is not None]
+    if len(sound) < len(graphs):
+        return None
+    return [{node.id: node.params for node in graph.nodes.values()} for graph in sound]
 
 
 def _sets(sets: Sequence[str], laid: Sequence[tuple[GivenAxis, int]]) -> Sequence[str]:
@@ -95,29 +127,19 @@ def _inputs(
     return [*inputs, *(f"{name}={axis.text(value)}" for name, axis, value in swept)]
 
 
-def _params(axis: GivenAxis, graph: CheckedGraph | None) -> Params | None:
-    """The params that an axis may vary: of the node it names, else of all nodes."""
-    if graph is None:
-        return None
-    node = graph.nodes.get(axis.target.rpartition(".")[0])
-    return {entry.id: entry.params for entry in ([node] if node is not None else graph.nodes.values())}
-
-
 def _axis(given: GivenAxis, params: Sequence[Params], problems: list[Problem]) -> Axis:
     varied = list(_varied(params))
-    node, _, name = given.target.rpartition(".")
-    settled = _settled(params, (node, name) if node in params[0] else next(iter(varied), None))
-    values = _values(given, settled)
-    wrong = list(_wrong_values(given, settled))
+    own = (given.node, given.param)
+    node, name = own if own[0] in params[0] else next(iter(varied), own)
+    taken = [variant[node][name] for variant in params] if node in params[0] else None
+    values = _values(given, taken)
+    wrong = list(_wrong_values(given, taken))
     problems.extend(wrong)
     if len(values) > 1 and not varied and not wrong:
         message = f"the values of {given.target} make no difference: no node takes it, or they mean the same"
         problems.append(bad_sweep(message, "sweep over a param or a graph input that nodes take"))
     return Axis(
-        given.target,
-        values,
-        value_labels(values),
-        tuple(_chosen(variant, varied) for variant in params),
+        given.target, values, value_labels(values), tuple(_chosen(variant, varied) for variant in params)
     )
 
 
@@ -136,24 +158,22 @@ def _chosen(params: Params, varied: Sequence[tuple[str, str]]) -> Params:
     return chosen
 
 
-def _settled(params: Sequence[Params], pair: tuple[str, str] | None) -> list[Any] | None:
-    """What one param becomes for each value; None if no param is known to take them."""
-    return None if pair is None else [variant[pair[0]][pair[1]] for variant in params]
+def _values(given: GivenAxis, taken: Sequence[Any] | None) -> tuple[Any, ...]:
+    """The values in JSON form; paths, which checking makes absolute, as they were given.
 
-
-def _values(given: GivenAxis, settled: Sequence[Any] | None) -> tuple[Any, ...]:
-    """The values in JSON form; paths, which checking makes absolute, as they were given."""
-    if settled is None:
+    Args:
+        given: the axis.
+        taken: what one param becomes for each value; None if no param is known to take them.
+    """
+    if taken is None:
         return tuple(map(_read, given.values)) if given.is_text else given.values
-    return tuple(
-        value if _has_path(taken) else plain(taken)
-        for value, taken in zip(given.values, settled, strict=True)
-    )
+    pairs = zip(given.values, taken, strict=True)
+    return tuple(value if _has_path(became) else plain(became) for value, became in pairs)
 
 
-def _wrong_values(given: GivenAxis, settled: Sequence[Any] | None) -> Iterator[Problem]:
+def _wrong_values(given: GivenAxis, taken: Sequence[Any] | None) -> Iterator[Problem]:
     """Values that come to the same, and JSON values that only pass as texts of a command line."""
-    taken = given.values if settled is None else settled
+    taken = given.values if taken is None else taken
     for value, became in zip(given.values, taken, strict=True):
         if not given.is_text and isinstance(value, str) != isinstance(plain(became), str):
             kind = "text" if isinstance(value, str) else "no text"

@@ -40,10 +40,19 @@ class GivenAxis:
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
     @property
+    def node(self) -> str:
+        """The node whose param is swept; `inputs` for an input of the graph."""
+        return self.target.rpartition(".")[0]
+
+    @property
+    def param(self) -> str:
+        """The name of what is swept, without its node."""
+        return self.target.rpartition(".")[2]
+
+    @property
     def graph_input(self) -> str | None:
         """The name of the graph input that is swept; None for a param of a node."""
-        node, _, name = self.target.rpartition(".")
-        return name if node == INPUTS else None
+        return self.param if self.node == INPUTS else None
 
 
 def bad_sweep(message: str, hint: str = "") -> Problem:
