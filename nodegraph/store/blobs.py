@@ -12,8 +12,9 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import resource
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
@@ -31,9 +32,13 @@ _INLINE_PROLOGUE = struct.Struct("<I")
 _INLINE_PART = struct.Struct("<BI")
 _HAS_BUFFERS, _ENCODED = 1, 2
 _ALIGNMENT = 64
-# Python keeps a file descriptor open for each mapping, of which a process has as few as 1,024.
-_MOST_MAPPED = 256
+# Python keeps a file descriptor open for each mapping. A quarter of what the process may have is taken for
+# them, and never more than a quarter of the mappings that Linux allows.
+_SHARE_OF_DESCRIPTORS = 4
+_MOST_MAPPED = 16_000
 _MANY_AT_ONCE = 512
+# What the disk begins to write while the rest is still being handed over.
+_PORTION = 8 << 20
 _NO_MORE_MAPS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _mapped: WeakSet[mmap.mmap] = WeakSet()
 
@@ -166,7 +171,7 @@ def _buffers(content: memoryview, table: int, specs: Sequence[BufferSpec]) -> li
 
 def _content(descriptor: int, size: int) -> memoryview:
     """The bytes of a file: mapped, or copied where many files are mapped already."""
-    if len(_mapped) < _MOST_MAPPED:
+    if len(_mapped) < _most_mapped():
         try:
             pages = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
         except OSError as error:
@@ -176,6 +181,13 @@ def _content(descriptor: int, size: int) -> memoryview:
             _mapped.add(pages)
             return memoryview(pages)
     return _copied(descriptor, size)
+
+
+def _most_mapped() -> int:
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if allowed == resource.RLIM_INFINITY:
+        return _MOST_MAPPED
+    return min(allowed // _SHARE_OF_DESCRIPTORS, _MOST_MAPPED)
 
 
 def _copied(descriptor: int, size: int) -> memoryview:
@@ -217,16 +229,40 @@ def _nbytes(buffer: Buffer) -> int:
     return buffer.nbytes if isinstance(buffer, memoryview) else len(buffer)
 
 
-def _write_all(descriptor: int, pieces: list[Buffer]) -> None:
-    views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
-    first = 0
-    while first < len(views):
-        written = os.writev(descriptor, views[first : first + _MANY_AT_ONCE])
-        while first < len(views) and written >= views[first].nbytes:
-            written -= views[first].nbytes
-            first += 1
+def _write_all(descriptor: int, pieces: Sequence[Buffer]) -> None:
+    offset = 0
+    for views in _portions(pieces):
+        size = sum(view.nbytes for view in views)
+        _write_views(descriptor, views)
+        if size >= _PORTION:
+            # This has the disk begin, and drops nothing: pages that are being written stay.
+            os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_DONTNEED)
+        offset += size
+
+
+def _portions(pieces: Sequence[Buffer]) -> Iterator[list[memoryview]]:
+    """The pieces in lists that are written at once."""
+    views: list[memoryview] = []
+    size = 0
+    for piece in pieces:
+        whole = memoryview(piece)
+        for start in range(0, whole.nbytes, _PORTION):
+            views.append(whole[start : start + _PORTION])
+            size += views[-1].nbytes
+            if size >= _PORTION or len(views) == _MANY_AT_ONCE:
+                yield views
+                views, size = [], 0
+    if views:
+        yield views
+
+
+def _write_views(descriptor: int, views: list[memoryview]) -> None:
+    while views:
+        written = os.writev(descriptor, views)
+        while views and written >= views[0].nbytes:
+            written -= views.pop(0).nbytes
         if written:
-            views[first] = views[first][written:]
+            views[0] = views[0][written:]
 
 
 def _aligned(offset: int) -> int:

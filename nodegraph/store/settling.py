@@ -65,7 +65,7 @@ class Settling:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        if self._waiting:
+        while self._waiting:
             self._settle()
 
     def _run(self) -> None:
