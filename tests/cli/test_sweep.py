@@ -43,6 +43,19 @@ def test_json_of_a_sweep_is_that_of_a_run_and_the_combinations(run_cli, demo_gra
     assert swept["outputs"]["halve.at=1.0/total"] == {"value": 15}
 
 
+def test_plan_of_a_sweep_tells_what_each_copy_would_run(run_cli, demo_graph, demo_env):
+    ended = run_cli("plan", demo_graph, "--sweep", "halve.at=0.5,1", "--json", env=demo_env)
+    planned = json.loads(ended.stdout)["nodes"]
+    assert ended.exit == 0
+    assert list(planned) == [
+        "count",
+        "halve[at=0.5]",
+        "halve[at=1.0]",
+        "total[halve.at=0.5]",
+        "total[halve.at=1.0]",
+    ]
+
+
 def test_failing_combination_is_named_and_exits_1_with_the_resuming_command(run_cli, write_graph, demo_env):
     graph = write_graph(
         {"picky": {"type": "demo.picky", "params": {"number": 3}}}, {"number": "picky"}, name="g.json"

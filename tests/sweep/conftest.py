@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from nodegraph.run.result import Run
 from nodegraph.sweep.result import Sweep
 
 CALLED: Counter[str] = Counter()
+STOP = threading.Event()
 
 
 @node("sw.count", version=1)
@@ -84,6 +86,13 @@ def write(numbers: Stream[float], *, ctx: Context, name: str = "numbers") -> Art
     return Artifact(folder, made_from={f"{name}.txt": [item.key for item in numbers]})
 
 
+@node("sw.stop", version=1)
+def stop(number: float) -> float:
+    """Stop the run in the middle of a call."""
+    STOP.set()
+    return number
+
+
 @node("sw.any", version=1)
 def anything(*, mapping: dict[str, int] | None = None, pair: list[int] | None = None, name: str = "") -> str:
     """Params of several types."""
@@ -97,12 +106,14 @@ class Bench:
 
     Attributes:
         called: how often each function was called by the last sweep or run.
+        stop: what `sw.stop` sets.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "graph.json"
         self.called = CALLED
+        self.stop = STOP
 
     def set(
         self,
@@ -135,7 +146,8 @@ class Bench:
     def sweep(self, sweep: Any, **options: Any) -> Sweep:
         """Sweep the graph."""
         CALLED.clear()
-        return sweep_graph(self.file, self.options(options | {"sweep": sweep}))
+        STOP.clear()
+        return sweep_graph(self.file, self.options(options | {"sweep": sweep}), cancel=STOP)
 
     def run(self, **options: Any) -> Run:
         """Run the graph."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from nodegraph import Graph
-from nodegraph.api import Options, run_graph, sweep_graph
-from nodegraph.events import CallStarted
+from nodegraph.api import Options, run_graph
 
 
 def executed(run):
@@ -71,19 +68,28 @@ def test_failure_in_what_is_shared_is_one_of_every_combination(chain):
     assert [row["result"] for row in swept.table] == [4, 6]
 
 
-def test_combinations_that_a_stopped_run_did_not_reach_are_not_finished(chain):
-    stop = threading.Event()
-
-    def stop_in_the_second(event):
-        if isinstance(event, CallStarted) and event.node == "add[plus=1]":
-            stop.set()
-
-    options = chain.options({"sweep": ["add.plus=0,1"], "jobs": 1, "targets": ["total"]})
-    swept = sweep_graph(chain.file, options, on_event=stop_in_the_second, cancel=stop)
+def test_combinations_that_a_stopped_run_did_not_reach_are_not_finished(bench):
+    bench.set(
+        {
+            "add": ("sw.add", {}, {"number": 1.0}),
+            "stop": ("sw.stop", {"number": "add"}),
+            "last": ("sw.add", {"number": "stop"}),
+        },
+        {"result": "last"},
+    )
+    swept = bench.sweep(["add.plus=1,2"], jobs=1)
     assert swept.run.interrupted
     assert not swept.ok
     assert "not finished" in [entry.state for entry in swept]
-    assert all(entry.state == "not finished" or "result" in entry.outputs for entry in swept)
+    assert all(entry.ok is not entry.outputs["result"].missing for entry in swept)
+
+
+def test_sweep_that_stops_at_its_first_failure_tells_failed_from_not_finished(chain):
+    swept = chain.sweep(["add.fails=true,false"], fail_fast=True, jobs=1)
+    assert not swept.ok
+    failing, other = swept
+    assert failing.state == "failed"
+    assert other.state == "not finished"
 
 
 def test_swept_source_gives_every_combination_its_own_items(chain):
@@ -211,3 +217,10 @@ def test_plain_run_of_options_with_a_sweep_is_the_run_of_all_combinations(chain)
     options = Options(store=chain.folder / "store", sweep=["add.plus=0,1"])
     run = run_graph(chain.file, options)
     assert [run.value(f"add.plus={plus}/result") for plus in (0, 1)] == [6, 9]
+
+
+def test_sweep_remembers_what_its_nodes_were_made_of_also_when_its_values_change(chain):
+    chain.sweep(["add.plus=0,1"])
+    planned = chain.plan(sweep=["add.plus=0,1,2"], sets=["times.by=3"])
+    assert planned.nodes["times"].reasons == ("param by: 2.0 → 3.0",)
+    assert planned.nodes["add[plus=2]"].reasons == ("new",)
