@@ -89,7 +89,11 @@ class Forks:
             start_new_session=True,
         )
         self._count = 0
-        assert json.loads(self._answer()) == {"threads": 1}
+        try:
+            assert json.loads(self._answer()) == {"threads": 1}
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
