@@ -20,7 +20,7 @@ lint: .venv/.installed-dev
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/.installed-dev
+bench: .venv/.installed-bench
 	@set -e; for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
@@ -31,6 +31,11 @@ clean:
 	@echo "Installing into .venv (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-bench: .venv/.installed-dev
+	@echo "Installing what the memo is measured beside (once) ..."
+	@$(PIP) --editable '.[bench]'
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
