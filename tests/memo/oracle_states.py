@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,3 +104,44 @@ def needed(state: State, targets: Sequence[str]) -> set[str]:
             found.add(name)
             waiting.extend(source for source, _ in by_name[name].links.values())
     return found
+
+
+def written(
+    nodes: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, Any]]],
+    outputs: Sequence[str],
+    one: Mapping[str, int] | None = None,
+) -> State:
+    """A state as a test writes it.
+
+    Args:
+        nodes: by name: kind, links as `"node"` or `"node.output"`, and params that are not the plain ones.
+        outputs: as links are written.
+        one: the files of the folder `one`.
+    """
+    made = [
+        Node(name, kind, {n: _source(link) for n, link in links.items()}, {**_PLAIN.get(kind, {}), **params})
+        for name, (kind, links, params) in nodes.items()
+    ]
+    versions = {"step": 1, "lossy": 1, "total": 1, "listed": 1}
+    return State(made, 0, {"one": dict(one or {}), "two": {}}, versions, 0, [_source(out) for out in outputs])
+
+
+def _source(link: str) -> tuple[str, str]:
+    node, _, output = link.partition(".")
+    return node, output or "out"
+
+
+_NONE = {"fault": -1, "drop": -1}
+_PLAIN: Mapping[str, Mapping[str, Any]] = {
+    "step": {"plus": 1, **_NONE},
+    "lean": {"plus": 1, **_NONE},
+    "batch": {"plus": 1, **_NONE},
+    "sub": _NONE,
+    "total": {"by": 1, **_NONE},
+    "folder": {"root": "one", "by": "reads", "stop": -1, **_NONE},
+    "listed": {"stop": -1, **_NONE},
+    "fan": {"by": "made", "refuse": -1, "stop": -1, **_NONE},
+    "pair": {"by": 1},
+    "deep": {"by": 1},
+    "concat": {"prefix": True},
+}
