@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.cells import Blank, Notes, Told
 from nodegraph.plan.identity import INPUTS_CHANGED
 from nodegraph.plan.program import Feed, Program, Step
+from nodegraph.plan.reads import names_of
 from nodegraph.plan.recorded import LastCalls
 from nodegraph.plan.walk import Walk
 from nodegraph.store import Store
@@ -206,16 +205,15 @@ class Findings:
         reads = [digest for _, digest in told.reads]
         if tuple(reads) == before.reads:
             return Finding("what its source says of it changed")
-        same = len(reads) == len(before.reads)
+        if len(reads) != len(before.reads):
+            return Finding("made from other files", files=self._names(step, told))
         changed = [
-            path
-            for place, (path, digest) in enumerate(told.reads)
-            if not same or digest != before.reads[place]
+            path for (path, digest), known in zip(told.reads, before.reads, strict=True) if digest != known
         ]
-        return Finding("file changed", files=_relative(step, changed))
+        return Finding("file changed", files=names_of(step, changed))
 
     def _names(self, step: Step, told: Told) -> tuple[str, ...]:
-        return _relative(step, [path for path, _ in told.reads])
+        return names_of(step, [path for path, _ in told.reads])
 
     def _inputs(self, step: Step, index: int) -> Finding:
         """Which inputs of a call are others, or may be once what they come from has run."""
@@ -315,21 +313,6 @@ def _inputs_named(names: Iterable[str]) -> str:
 
 def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def relative_name(path: Path, roots: Iterable[Path]) -> str:
-    """How a file that was read is named: relative to the first root it is under, else by its bare name."""
-    plain = Path(os.path.normpath(path))
-    for root in roots:
-        folder = Path(os.path.normpath(root))
-        if plain != folder and plain.is_relative_to(folder):
-            return plain.relative_to(folder).as_posix()
-    return plain.name
-
-
-def _relative(step: Step, paths: Iterable[Path]) -> tuple[str, ...]:
-    roots = [value for value in step.node.params.values() if isinstance(value, Path)]
-    return tuple(relative_name(path, roots) for path in paths)
 
 
 def _some(names: Sequence[str]) -> str:
