@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from nodegraph.store import Store
+
 
 @pytest.fixture
 def ran(run_cli, demo_graph, demo_env):
@@ -19,6 +21,27 @@ def test_stat_counts_calls_by_node_type(run_cli, ran, demo_env):
     assert counted["runs"] == 1
     text = run_cli("cache", "stat", env=demo_env).stdout
     assert "demo.halve" in text
+
+
+def test_stat_tells_hit_rates_and_what_was_saved_in_all_and_by_type(run_cli, demo_env, tmp_path):
+    with Store.open(tmp_path / ".nodegraph") as store:
+        store.record_use("demo.slow", executed=1, spent=6840.0, cached=3, saved=11520.0)
+        store.record_use("demo.new", executed=1, spent=0.0, cached=0, saved=0.0)
+    counted = json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)
+    assert (counted["hit_rate"], counted["saved_seconds"], counted["spent_seconds"]) == (0.6, 11520.0, 6840.0)
+    slow = counted["types"]["demo.slow"]
+    assert (slow["hit_rate"], slow["saved_seconds"], slow["spent_seconds"]) == (0.75, 11520.0, 6840.0)
+    assert counted["types"]["demo.new"]["hit_rate"] == 0.0
+    text = run_cli("cache", "stat", env=demo_env).stdout
+    assert "3.2 h of 5.1 h; 60 % of 5 calls did not have to run" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("demo.slow")]
+    assert line.split()[-4:] == ["75", "%", "3.2", "h"]
+
+
+def test_stat_of_a_store_in_which_nothing_ran_has_no_rate(run_cli, demo_env, tmp_path):
+    Store.open(tmp_path / ".nodegraph").close()
+    assert json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)["hit_rate"] is None
+    assert "nothing has run yet" in run_cli("cache", "stat", env=demo_env).stdout
 
 
 def test_ls_lists_the_latest_first_and_says_how_many_more(run_cli, ran, demo_env):
