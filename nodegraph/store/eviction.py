@@ -230,7 +230,7 @@ def _remove(layout: Layout, content: Content, started: float) -> None:
     try:
         found = path.lstat()
         # In a store that was copied, no file is the one that was recorded.
-        if content.inode == found.st_ino or found.st_ctime < started - _CLOCK_S:
+        if content.inode in (0, found.st_ino) or found.st_ctime < started - _CLOCK_S:
             path.unlink()
     except FileNotFoundError:
         return

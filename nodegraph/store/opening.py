@@ -129,7 +129,7 @@ def _begin_anew(layout: Layout, problem: str, warn: Warn) -> Database:
     except (OSError, *Failure) as error:
         raise store_error(path, error) from error
     warn(
-        f"{problem}; it was set aside as {aside.name}, {count:,} entries could be read of it, "
+        f"{problem}; it is set aside as {aside.name}, {count:,} entries could be read of it, "
         "and what else it recorded is computed again"
     )
     return database
