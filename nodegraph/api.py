@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nodegraph.check.check import GraphLike, check
+from nodegraph.check.check import GraphLike
 from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
@@ -28,12 +28,17 @@ from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
 from nodegraph.report import html_report, run_html, text_report
+from nodegraph.report.sweep import sweep_html, sweep_table
 from nodegraph.run.closing import close_at_exit, close_unused, close_when_unused
 from nodegraph.run.provenance import TraceError, trace
 from nodegraph.run.publish import PublishError
 from nodegraph.run.result import Run
 from nodegraph.run.run import RunOptions, run_program
 from nodegraph.store import Store, StoreError, default_size_limit, default_store_folder
+from nodegraph.sweep.axes import check_sweep
+from nodegraph.sweep.expand import Swept, expand
+from nodegraph.sweep.given import SweepLike
+from nodegraph.sweep.result import Sweep, sweep_result
 
 __all__ = [
     "Options",
@@ -44,6 +49,7 @@ __all__ = [
     "open_store",
     "plan_graph",
     "run_graph",
+    "sweep_graph",
     "trace",
 ]
 
@@ -58,6 +64,7 @@ class Options:
         inputs: literals by graph input, or `name=value` texts.
         sets: `node.param=value` texts.
         values: overlay files, applied in order.
+        sweep: values by `node.param` or graph input, or `node.param=a,b,c` texts: the grid to go over.
         targets: node ids to run up to; by default what the graph's outputs read.
         force: node ids whose stored results do not count.
         limit: take at most so many items of each source.
@@ -74,6 +81,7 @@ class Options:
     inputs: Mapping[str, Any] | Sequence[str] = ()
     sets: Sequence[str] = ()
     values: Sequence[Path] = ()
+    sweep: SweepLike = ()
     targets: Sequence[str] = ()
     force: Sequence[str] = ()
     limit: int | None = None
@@ -106,15 +114,15 @@ def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
         StoreError: if the store cannot be read.
     """
     options = options or Options()
-    program = _program(graph, options)
+    task = _task(graph, options)
     devices = parse_devices(options.devices, available())
     with open_store(options, read_only=True) as store, contextlib.redirect_stdout(sys.stderr):
         return forecast(
-            program,
+            task.program,
             store,
             devices=devices,
             selection=_selection(options),
-            forced=frozenset(options.force),
+            forced=task.forced,
         )
 
 
@@ -136,36 +144,29 @@ def run_graph(
         PublishError: if an output's destination is not ours to write; nothing was run then.
     """
     options = options or Options()
-    program = _program(graph, options)
-    started = time.perf_counter()
-    devices = parse_devices(options.devices, available())
-    run_options = RunOptions(
-        force=frozenset(options.force),
-        selection=_selection(options),
-        out=options.out,
-        jobs=options.jobs,
-        fail_fast=options.fail_fast,
-        count_ahead=options.count_ahead,
-        memory=devices["cpu"],
-    )
-    stop = cancel or threading.Event()
-    store = open_store(options)
-    try:
-        run = run_program(
-            program,
-            store,
-            run_options,
-            on_event=on_event or _unheard,
-            cancelled=stop.is_set,
-            cancel=stop.set,
-            started=started,
-        )
-        _write_reports(run, program.graph, store)
-        store.flush()
-    except BaseException:
-        store.close()
-        raise
-    return replace(run, _render=run_html)
+    return _run(_task(graph, options), options, on_event, cancel)
+
+
+def sweep_graph(
+    graph: GraphLike,
+    options: Options,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> Sweep:
+    """Run a graph over the grid of `options.sweep`, as one run: what combinations share is computed once.
+
+    What a combination computes is what a run with its values alone would, so the two share their results.
+
+    Raises:
+        GraphError: if the graph, the sweep or an option is not right; with every problem.
+        DeviceError: if a device is not there.
+        StoreError: if the store cannot be written.
+        PublishError: if an output's destination is not ours to write; nothing was run then.
+    """
+    task = _task(graph, options)
+    run = _run(task, options, on_event, cancel)
+    return _sorted_by_combination(task.swept, run, options)
 
 
 def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: str | None = None) -> Any:
@@ -181,7 +182,7 @@ def fetch(graph: GraphLike, name: str, options: Options | None = None, *, item: 
         LookupError: if there is no such output or item, or it is not in the store; says what to do.
     """
     options = options or Options()
-    program = _program(graph, options, also=name)
+    program = _task(graph, options, also=name).program
     step, output = program.source(name)
     is_artifact = step.output_types[output] == ARTIFACT
     # The folder of an artifact's files is made in the store, and goes when that is closed.
@@ -216,20 +217,24 @@ def _unheard(event: Event) -> None:
     del event
 
 
-def _write_reports(run: Run, graph: CheckedGraph, store: Store) -> None:
-    text = text_report(run)
-    (run.folder / "report.txt").write_text(text, encoding="utf-8")
-    (run.folder / "report.html").write_text(html_report(run, graph), encoding="utf-8")
-    store.finish_run(run.run, run.ok, text.encode())
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be run or planned.
+
+    Attributes:
+        forced: node ids whose stored results do not count.
+        swept: the grid that the program goes over; without axes if nothing is swept.
+    """
+
+    program: Program
+    forced: frozenset[str]
+    swept: Swept
 
 
-def _selection(options: Options) -> Selection:
-    return Selection(options.limit, options.items)
-
-
-def _program(graph: GraphLike, options: Options, *, also: str | None = None) -> Program:
-    checked = check(
-        graph, values=options.values, sets=options.sets, inputs=options.inputs, require_inputs=True
+def _task(graph: GraphLike, options: Options, *, also: str | None = None) -> _Task:
+    """Check a graph, expand it over its sweep, and lay it out."""
+    checked, axes = check_sweep(
+        graph, options.sweep, values=options.values, sets=options.sets, inputs=options.inputs
     )
     problems = [
         *_unknown_nodes(checked, options.targets, "--target"),
@@ -237,11 +242,68 @@ def _program(graph: GraphLike, options: Options, *, also: str | None = None) -> 
     ]
     if problems:
         raise GraphError(problems)
-    targets = list(options.targets)
+    swept = expand(checked, axes)
+    targets = [copy for node in options.targets for copy in swept.copies(node)]
     if also is not None:
-        reads = checked.outputs.get(also) or parse_source(checked, also)
+        reads = swept.graph.outputs.get(also) or parse_source(swept.graph, also)
         targets = [reads.node]
-    return compile_program(checked, targets)
+    forced = frozenset(copy for node in options.force for copy in swept.copies(node))
+    return _Task(compile_program(swept.graph, targets), forced, swept)
+
+
+def _run(
+    task: _Task,
+    options: Options,
+    on_event: Callable[[Event], None] | None,
+    cancel: threading.Event | None,
+) -> Run:
+    started = time.perf_counter()
+    devices = parse_devices(options.devices, available())
+    run_options = RunOptions(
+        force=task.forced,
+        selection=_selection(options),
+        out=options.out,
+        jobs=options.jobs,
+        fail_fast=options.fail_fast,
+        count_ahead=options.count_ahead,
+        memory=devices["cpu"],
+    )
+    stop = cancel or threading.Event()
+    store = open_store(options)
+    try:
+        run = run_program(
+            task.program,
+            store,
+            run_options,
+            on_event=on_event or _unheard,
+            cancelled=stop.is_set,
+            cancel=stop.set,
+            started=started,
+        )
+        _write_reports(run, task, options, store)
+        store.flush()
+    except BaseException:
+        store.close()
+        raise
+    return replace(run, _render=run_html)
+
+
+def _sorted_by_combination(swept: Swept, run: Run, options: Options) -> Sweep:
+    stopped = run.interrupted or (options.fail_fast and bool(run.errors))
+    return sweep_result(swept, run, stopped=stopped, render=sweep_html)
+
+
+def _write_reports(run: Run, task: _Task, options: Options, store: Store) -> None:
+    text = text_report(run)
+    if task.swept.axes:
+        text += f"\n{sweep_table(_sorted_by_combination(task.swept, run, options))}\n"
+    (run.folder / "report.txt").write_text(text, encoding="utf-8")
+    (run.folder / "report.html").write_text(html_report(run, task.program.graph), encoding="utf-8")
+    store.finish_run(run.run, run.ok, text.encode())
+
+
+def _selection(options: Options) -> Selection:
+    return Selection(options.limit, options.items)
 
 
 def _unknown_nodes(graph: CheckedGraph, names: Iterable[str], option: str) -> Iterable[Problem]:

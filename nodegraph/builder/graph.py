@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nodegraph.events import Event
     from nodegraph.plan.plan import Plan
     from nodegraph.run.result import Run
+    from nodegraph.sweep.result import Sweep
 
 NodeLike = Callable[..., Any] | str | Path
 """A node function, a node type id, or the path of a graph file to use as a node."""
@@ -305,6 +306,59 @@ class Graph:
             fail_fast=fail_fast,
         )
         return run_graph(self, options, on_event=on_event)
+
+    def sweep(
+        self,
+        axes: Mapping[str, Iterable[Any]],
+        *,
+        store: str | Path | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        values: Sequence[str | Path] = (),
+        targets: Sequence[str] = (),
+        force: Sequence[str] = (),
+        limit: int | None = None,
+        items: str | None = None,
+        out: str | Path | None = None,
+        devices: str = "auto",
+        jobs: int | None = None,
+        fail_fast: bool = False,
+        on_event: Callable[[Event], None] = _ignore,
+    ) -> Sweep:
+        """Run the graph for every combination of some values, as one run; what they share is computed once.
+
+        Args:
+            axes: values by `"node.param"` or graph input, such as `{"clip.frames": [4, 8]}`; the first one
+                varies slowest. A str is read as text, as on the command line.
+            force: node ids whose stored results do not count, in any combination.
+            out: folder to publish artifacts to, each in a folder named after its combination.
+
+        The other arguments are those of `run`.
+
+        Returns:
+            the sweep: its combinations, each with the values of the outputs, and the run.
+
+        Raises:
+            GraphError: with every value that is not acceptable, or if a name is wrong.
+            StoreError: if the store cannot be written.
+            PublishError: if a folder to publish to is not ours to write.
+        """
+        from nodegraph.api import Options, sweep_graph
+
+        options = Options(
+            store=None if store is None else Path(store),
+            inputs=inputs or {},
+            values=[Path(overlay) for overlay in values],
+            sweep=axes,
+            targets=targets,
+            force=force,
+            limit=limit,
+            items=items,
+            out=None if out is None else Path(out),
+            devices=devices,
+            jobs=jobs,
+            fail_fast=fail_fast,
+        )
+        return sweep_graph(self, options, on_event=on_event)
 
     def _repr_html_(self) -> str:
         """The graph as it shows itself in a notebook."""

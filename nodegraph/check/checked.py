@@ -58,6 +58,7 @@ class CheckedGraph:
         nodes: by id, in a deterministic topological order.
         outputs: by name, what each output of the graph reads.
         path: the file it came from, or None.
+        variant: "" for the graph itself; else in which way it was made from that, such as by a sweep.
     """
 
     name: str
@@ -65,3 +66,4 @@ class CheckedGraph:
     nodes: Mapping[str, CheckedNode]
     outputs: Mapping[str, Source]
     path: Path | None
+    variant: str = ""

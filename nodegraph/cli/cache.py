@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nodegraph.cli.cache_why import why
 from nodegraph.cli.edge import DONE, FAILED, command
 from nodegraph.cli.options import (
     AsJson,
-    GraphInputs,
     NodePacks,
-    Overlays,
-    ParamValues,
     Quiet,
     StoreFolder,
     UsageError,
@@ -23,8 +21,7 @@ from nodegraph.cli.options import (
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from nodegraph.plan.plan import NodePlan
-    from nodegraph.store import Entry, Store, StoreStat
+    from nodegraph.store import Entry, Store, StoreStat, Use
 
 _SHOWN_ENTRIES = 50
 _KEY_CHARS = 16
@@ -37,7 +34,7 @@ app = typer.Typer(
 def stat(
     store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
 ) -> int:
-    """Count what the store holds, in all and by node type."""
+    """Count what the store holds and what it has saved, in all and by node type."""
     terminal = Terminal(json, quiet)
     with _open(store, read_only=True) as opened:
         counted = opened.stat()
@@ -83,36 +80,6 @@ def ls(
     return DONE
 
 
-def why(
-    node: Annotated[str, typer.Argument(metavar="NODE", help="A node's id.", show_default=False)],
-    graph: Annotated[
-        Path | None, typer.Option("--graph", metavar="FILE", help="Of this graph; else of the one run last.")
-    ] = None,
-    inputs: GraphInputs = None,
-    sets: ParamValues = None,
-    values: Overlays = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
-) -> int:
-    """Tell why a node would run again, or that it would not."""
-    from nodegraph.api import plan_graph
-    from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of
-
-    terminal = Terminal(json, quiet)
-    load(terminal, nodes)
-    file = graph or _last_graph(store)
-    options = options_of(store=store, inputs=inputs, sets=sets, values=values, targets=[node])
-    planned = plan_graph(file, options).nodes[node]
-    if json:
-        terminal.result_json({"graph": str(file), "node": node} | _why_json(planned))
-    else:
-        terminal.result(f"{node} ({planned.type}) in {file}\n{_why_text(planned)}")
-    return DONE
-
-
 def gc(
     max_size: Annotated[
         str | None, typer.Option("--max-size", metavar="SIZE", help="Shrink the store to this, as 50GiB.")
@@ -125,7 +92,7 @@ def gc(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Remove the bytes that were not used for longest; without options, down to the default limit."""
+    """Remove the bytes that are worth least; without options, down to the default limit."""
     from nodegraph.show.wording import counted, size_text
     from nodegraph.store import default_size_limit
 
@@ -198,36 +165,6 @@ def _open(folder: Path | None, *, read_only: bool = False) -> Store:
     return Store.open(place, read_only=read_only)
 
 
-def _last_graph(folder: Path | None) -> Path:
-    with _open(folder, read_only=True) as opened:
-        graphs = [Path(run.graph) for run in opened.runs()]
-    files = [graph for graph in graphs if graph.is_file()]
-    if not files:
-        raise UsageError("the store has no run of a graph file that is still there; name one with --graph")
-    return files[-1]
-
-
-def _why_json(planned: NodePlan) -> dict[str, Any]:
-    return {
-        "items": planned.items,
-        "cached": planned.cached,
-        "run": planned.run,
-        "reasons": list(planned.reasons),
-    }
-
-
-def _why_text(planned: NodePlan) -> str:
-    from nodegraph.show.wording import counted
-
-    if planned.items is None:
-        counts = "what it reads has to run first; then its calls are known"
-    elif not planned.run:
-        return f"nothing to do: {counted(planned.cached, 'call')} cached"
-    else:
-        counts = f"{counted(planned.run, 'call')} would run, {planned.cached:,} cached"
-    return "\n".join([counts, *(f"  {reason}" for reason in planned.reasons)])
-
-
 def _stat_text(folder: Path, counted: StoreStat) -> str:
     from nodegraph.show.wording import seconds_text, size_text, table
 
@@ -238,13 +175,46 @@ def _stat_text(folder: Path, counted: StoreStat) -> str:
         ("large values", f"{counted.blobs[0]:,}, {size_text(counted.blobs[1])}"),
         ("files", f"{counted.files[0]:,}, {size_text(counted.files[1])}"),
         ("runs", f"{counted.runs:,}"),
+        ("saved", _saved_text(counted.use)),
     ]
-    rows = [("type", "calls", "time", "size")]
+    rows = [("type", "calls", "time", "size", "cached", "saved")]
     rows += [
-        (entry.type_id, f"{entry.calls:,}", seconds_text(entry.seconds), size_text(entry.nbytes))
+        (
+            entry.type_id,
+            f"{entry.calls:,}",
+            seconds_text(entry.seconds),
+            size_text(entry.nbytes),
+            _rate_text(entry.use),
+            _span_text(entry.use.saved),
+        )
         for entry in counted.types
     ]
     return table(totals) + (f"\n\n{table(rows)}" if counted.types else "")
+
+
+def _saved_text(use: Use) -> str:
+    """What the memo was worth: `3.2 h of 5.1 h; 62 % of 1,000 calls did not have to run`."""
+    if use.hit_rate is None:
+        return "nothing has run yet"
+    needed = _span_text(use.spent + use.saved)
+    calls = use.executed + use.cached
+    return f"{_span_text(use.saved)} of {needed}; {_rate_text(use)} of {calls:,} calls did not have to run"
+
+
+def _rate_text(use: Use) -> str:
+    return "-" if use.hit_rate is None else f"{use.hit_rate:.0%}".replace("%", " %")
+
+
+def _span_text(seconds: float) -> str:
+    """A sum of durations in the unit that suits it, to a tenth."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _use_json(use: Use) -> dict[str, Any]:
+    return {"hit_rate": use.hit_rate, "saved_seconds": use.saved, "spent_seconds": use.spent}
 
 
 def _stat_json(folder: Path, counted: StoreStat) -> dict[str, Any]:
@@ -257,8 +227,14 @@ def _stat_json(folder: Path, counted: StoreStat) -> dict[str, Any]:
         "large": {"count": counted.blobs[0], "bytes": counted.blobs[1]},
         "files": {"count": counted.files[0], "bytes": counted.files[1]},
         "runs": counted.runs,
+        **_use_json(counted.use),
         "types": {
-            entry.type_id: {"calls": entry.calls, "seconds": entry.seconds, "bytes": entry.nbytes}
+            entry.type_id: {
+                "calls": entry.calls,
+                "seconds": entry.seconds,
+                "bytes": entry.nbytes,
+                **_use_json(entry.use),
+            }
             for entry in counted.types
         },
     }

@@ -28,6 +28,14 @@ GraphInputs: TypeAlias = Annotated[
 ParamValues: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="NODE.PARAM=VALUE", help="Give a param. Repeatable.")
 ]
+Sweeps: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep",
+        metavar="NODE.PARAM=A,B,C",
+        help="Go over the values in one run; a JSON array also lists them. Repeatable: a grid.",
+    ),
+]
 Overlays: TypeAlias = Annotated[
     list[Path] | None, typer.Option("--values", metavar="FILE", help="Lay a file of values over. Repeatable.")
 ]

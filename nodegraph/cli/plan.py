@@ -22,6 +22,7 @@ from nodegraph.cli.options import (
     Quiet,
     StoreFolder,
     StoreSize,
+    Sweeps,
     Targets,
 )
 from nodegraph.cli.terminal import Terminal
@@ -35,6 +36,7 @@ def plan(
     inputs: GraphInputs = None,
     sets: ParamValues = None,
     values: Overlays = None,
+    sweep: Sweeps = None,
     targets: Targets = None,
     force: Forced = None,
     limit: Limit = None,
@@ -66,6 +68,7 @@ def plan(
         inputs=inputs,
         sets=sets,
         values=values,
+        sweep=sweep,
         targets=targets,
         force=force,
         limit=limit,

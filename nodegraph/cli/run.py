@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -33,12 +34,14 @@ from nodegraph.cli.options import (
     Quiet,
     StoreFolder,
     StoreSize,
+    Sweeps,
     Targets,
 )
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from nodegraph.run.result import Run
+    from nodegraph.run.result import Run, RunOutput
+    from nodegraph.sweep.result import Sweep
 
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -50,6 +53,7 @@ def run(
     inputs: GraphInputs = None,
     sets: ParamValues = None,
     values: Overlays = None,
+    sweep: Sweeps = None,
     targets: Targets = None,
     force: Forced = None,
     limit: Limit = None,
@@ -69,7 +73,7 @@ def run(
 
     Results are published to --out, and everything is remembered in the store, item by item.
     """
-    from nodegraph.api import run_graph
+    from nodegraph.api import run_graph, sweep_graph
     from nodegraph.cli.edge import DONE, FAILED, INTERRUPTED
     from nodegraph.cli.packs import load
     from nodegraph.cli.progress import Progress
@@ -83,6 +87,7 @@ def run(
         inputs=inputs,
         sets=sets,
         values=values,
+        sweep=sweep,
         targets=targets,
         force=force,
         limit=limit,
@@ -94,10 +99,15 @@ def run(
     )
     with stopping_on_interrupt() as cancel, Progress(terminal) as progress:
         options = replace(options, count_ahead=progress.is_live)
-        result = run_graph(graph, options, on_event=progress, cancel=cancel)
+        if sweep:
+            swept = sweep_graph(graph, options, on_event=progress, cancel=cancel)
+            result = swept.run
+        else:
+            swept = None
+            result = run_graph(graph, options, on_event=progress, cancel=cancel)
     if json:
-        terminal.result_json(result.as_json())
-    _report(terminal, result, traceback=traceback)
+        terminal.result_json((swept or result).as_json())
+    _report(terminal, result, swept, traceback=traceback)
     if limit is not None or items is not None:
         terminal.say("only a part of the sources' items took part; what was published holds only that part")
     if result.interrupted or (cancel.is_set() and not result.ok):
@@ -137,15 +147,19 @@ def resume_command(arguments: Sequence[str]) -> str:
     return shlex.join(["nodegraph", *kept])
 
 
-def _report(terminal: Terminal, result: Run, *, traceback: bool) -> None:
+def _report(terminal: Terminal, result: Run, swept: Sweep | None, *, traceback: bool) -> None:
     from nodegraph.report.rows import headline
+    from nodegraph.report.sweep import sweep_headline
     from nodegraph.report.text import failures_text
 
     for warning in result.warnings:
         terminal.warn(warning)
     style = "green" if result.ok else "red"
-    terminal.say(terminal.styled(headline(result), style, "bold"))
-    if not terminal.json:
+    grid = "" if swept is None else f"; {sweep_headline(swept)}"
+    terminal.say(terminal.styled(headline(result) + grid, style, "bold"))
+    if swept is not None and not terminal.json:
+        _print_combinations(terminal, swept)
+    elif not terminal.json:
         _print_outputs(terminal, result)
     terminal.say(f"report: {_shown(result.folder / 'report.html')}")
     if result.errors:
@@ -158,15 +172,24 @@ def _report(terminal: Terminal, result: Run, *, traceback: bool) -> None:
 
 
 def _print_outputs(terminal: Terminal, result: Run) -> None:
-    from nodegraph.report.rows import output_text
     from nodegraph.show.wording import table
 
-    rows = [
-        (name, output_text(output) if output.path is None else _shown(output.path))
-        for name, output in result.outputs.items()
-    ]
+    rows = [(name, _output_text(output)) for name, output in result.outputs.items()]
     if rows:
         terminal.result(table(rows))
+
+
+def _print_combinations(terminal: Terminal, swept: Sweep) -> None:
+    from nodegraph.report.sweep import sweep_table
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    terminal.result(sweep_table(swept, width=width, shown=_output_text))
+
+
+def _output_text(output: RunOutput) -> str:
+    from nodegraph.report.rows import output_text
+
+    return output_text(output) if output.path is None else _shown(output.path)
 
 
 def _shown(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nodegraph.plan.cells import Foreseen
 from nodegraph.plan.identity import INPUTS_CHANGED
 from nodegraph.plan.plan import DevicePlan, NodePlan, Plan
 from nodegraph.plan.producers import EVERYTHING, Selection
@@ -48,21 +47,26 @@ def forecast(
 
 def _node(walk: Walk, step: Step) -> NodePlan:
     foreseen = walk.foreseen[step.index]
-    complete = walk.complete(step)
     items = foreseen.cached + foreseen.run
     return NodePlan(
         type=step.type.id,
-        items=items if complete else None,
+        items=items if walk.complete(step) else None,
         cached=foreseen.cached,
         run=foreseen.run,
-        reasons=_reasons(foreseen, items if complete else None),
+        reasons=reasons_of(walk, step),
         device="cpu",
     )
 
 
-def _reasons(foreseen: Foreseen, items: int | None) -> tuple[str, ...]:
-    """The reasons, most frequent first; changed inputs with how many of them, where that is known."""
+def reasons_of(walk: Walk, step: Step) -> tuple[str, ...]:
+    """Why calls of a step would run, the most frequent reason first.
+
+    Changed inputs are told with how many of all calls have them, where that is known.
+    """
+    foreseen = walk.foreseen[step.index]
+    items = foreseen.cached + foreseen.run if walk.complete(step) else None
+    ordered = sorted(foreseen.reasons.items(), key=lambda entry: (-entry[1], entry[0]))
     return tuple(
         f"{count} of {items} inputs changed" if why == INPUTS_CHANGED and items is not None else why
-        for why, count in foreseen.reasons.most_common()
+        for why, count in ordered
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from nodegraph.plan.identity import INPUTS_CHANGED
 from nodegraph.run.result import NodeReport, Run, RunOutput
 from nodegraph.show.wording import counted, seconds_text
 
@@ -34,13 +35,18 @@ def node_row(name: str, node: NodeReport) -> tuple[str, ...]:
 
 
 def why_ran(node: NodeReport) -> str:
-    """Why a node's calls ran, most frequent first."""
-    return _tally(node.reasons)
+    """Why a node's calls ran, most frequent first; a reason that all of them share stands without a number.
+
+    Changed inputs are told as a plan tells them, with how many of all calls have them.
+    """
+    if len(node.reasons) == 1 and INPUTS_CHANGED not in node.reasons:
+        return next(iter(node.reasons))
+    return _tally(node.reasons, calls=node.items)
 
 
 def why_dropped(node: NodeReport) -> str:
     """Why a node left items out, most frequent first."""
-    return _tally(node.drop_reasons)
+    return _tally(node.drop_reasons, calls=node.items)
 
 
 def output_text(output: RunOutput) -> str:
@@ -56,8 +62,14 @@ def output_text(output: RunOutput) -> str:
     return (output.digest or "")[:16]
 
 
-def _tally(reasons: Mapping[str, int]) -> str:
+def _tally(reasons: Mapping[str, int], *, calls: int) -> str:
     ordered = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
-    texts = [reason if count == 1 else f"{reason} ({count:,})" for reason, count in ordered[:_REASONS]]
+    texts = [_counted(reason, count, calls) for reason, count in ordered[:_REASONS]]
     rest = sum(count for _, count in ordered[_REASONS:])
     return ", ".join([*texts, f"other reasons ({rest:,})"] if rest else texts)
+
+
+def _counted(reason: str, count: int, calls: int) -> str:
+    if reason == INPUTS_CHANGED:
+        return f"{count} of {calls} {reason}"
+    return reason if count == 1 else f"{reason} ({count:,})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from stat import S_ISREG
@@ -38,6 +38,10 @@ class Content:
     def of(cls, digest: bytes, kind: Kind, stat: os.stat_result) -> Content:
         """The content that has just been checked, with the stat from before the check."""
         return cls(digest, kind, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+    def unchecked(self) -> Content:
+        """The same file, to be hashed when it is next read."""
+        return replace(self, mtime_ns=0, ctime_ns=0)
 
     def unchanged(self, stat: os.stat_result) -> bool:
         """Whether the file was not touched since.

@@ -2,6 +2,7 @@
 
 index.db, index-N.db      the index (N after the N-th damaged one was set aside)
 index.db.damaged-N        an index that could not be used, with its -wal and -shm
+index-N.db.part           the index that is being made of the N-th damaged one
 blobs/ab/<hex>            large values by the digest of their wire form
 files/ab/<hex>            adopted files by the BLAKE3 of their content, read-only
 work/<key>/               what long calls keep to resume from
@@ -86,11 +87,24 @@ class Layout:
             return self.folder / max(present)[1]
         # Never a name used before: a process that still has a damaged index open removes that one's
         # write-ahead log by name when it closes.
-        damaged = self.set_aside()
+        damaged = self._last_aside()
         return self.folder / (f"index-{damaged}.db" if damaged else "index.db")
 
-    def set_aside(self) -> int:
-        """How many indexes were set aside so far: the greatest N of `*.damaged-N`."""
+    def set_aside(self) -> Path | None:
+        """The database that was set aside last."""
+        damaged = self._last_aside()
+        return self._aside(damaged) if damaged else None
+
+    def next_aside(self) -> Path:
+        """Where the present database goes if it is damaged."""
+        present = _INDEX.fullmatch(self.index().name)
+        return self._aside(1 + max(self._last_aside(), int(present[1] or 0) if present else 0))
+
+    def _aside(self, number: int) -> Path:
+        return self.folder / f"index.db.damaged-{number}"
+
+    def _last_aside(self) -> int:
+        """The greatest N of `*.damaged-N`."""
         return max(
             (int(found[1]) for name in self._names() if (found := _SET_ASIDE.fullmatch(name))), default=0
         )

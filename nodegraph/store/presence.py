@@ -28,7 +28,7 @@ class Presence:
 
     def new_path(self) -> Path:
         """A path in the folder that nothing has."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / os.urandom(8).hex()
 
     def close(self) -> None:
@@ -42,6 +42,11 @@ class Presence:
 def is_alive(tmp: Path, name: str) -> bool:
     """Whether the process of that presence is still there."""
     return is_locked(tmp / (name + _SUFFIX))
+
+
+def anyone_alive(tmp: Path) -> bool:
+    """Whether the process of any presence is still there."""
+    return any(is_locked(mark) for mark in tmp.glob(f"*{_SUFFIX}"))
 
 
 def sweep(tmp: Path) -> None:

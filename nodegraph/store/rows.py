@@ -19,6 +19,10 @@ _unpackb = cast("Callable[[bytes], Any]", msgpack.unpackb)
 Key = NewType("Key", bytes)
 """32 bytes: the fingerprint of a call."""
 
+RUN_BEGUN = b"begun"
+RUN_REPORT = b"report"
+"""The names in the seals of what is noted at the beginning and at the end of a run."""
+
 _DIGEST_BYTES = 32
 _SEAL_BYTES = 4
 _TABLE_SEALS = {table: crc32(table.encode()) for table in (*FACTS, "runs")}
@@ -94,6 +98,11 @@ def unseal(table: str, name: bytes, body: object) -> bytes | None:
     payload = body[_SEAL_BYTES:]
     sealed = crc32(payload, crc32(name, _TABLE_SEALS[table]))
     return payload if sealed.to_bytes(_SEAL_BYTES, "little") == body[:_SEAL_BYTES] else None
+
+
+def table_of(name: bytes, body: object) -> str | None:
+    """The table of facts that an entry was sealed for; None if it is not what was sealed."""
+    return next((table for table in FACTS if unseal(table, name, body) is not None), None)
 
 
 def pack(value: object) -> bytes:

@@ -9,10 +9,7 @@ from pathlib import Path
 
 from nodegraph.store.index import Index
 from nodegraph.store.presence import is_alive
-from nodegraph.store.rows import pack, seal, unpack, unseal
-
-_BEGUN = b"begun"
-_REPORT = b"report"
+from nodegraph.store.rows import RUN_BEGUN, RUN_REPORT, pack, seal, unpack, unseal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Runs:
 
     def begin(self, graph: str, info: bytes) -> int:
         """Record that a run begins; return its number."""
-        begun = _Begun(time.time(), seal("runs", _BEGUN, pack((graph, info))))
+        begun = _Begun(time.time(), seal("runs", RUN_BEGUN, pack((graph, info))))
 
         def insert(connection: sqlite3.Connection) -> int:
             values = (begun.started, self._process, begun.body)
@@ -71,7 +68,7 @@ class Runs:
 
     def finish(self, run: int, *, ok: bool, report: bytes) -> None:
         """Record that a run has ended."""
-        values = (time.time(), ok, seal("runs", _REPORT, report), run)
+        values = (time.time(), ok, seal("runs", RUN_REPORT, report), run)
         statement = "UPDATE runs SET finished=?, ok=?, report=? WHERE id=?"
         self._index.write(lambda connection: connection.execute(statement, values).rowcount)
         self._begun.pop(run, None)
@@ -93,13 +90,13 @@ class Runs:
         query = "SELECT id, started, finished, ok, process, body, report FROM runs ORDER BY id"
         records: list[RunRecord] = []
         for run, started, finished, ok, process, body, report in self._index.all(query):
-            noted = unseal("runs", _BEGUN, body)
+            noted = unseal("runs", RUN_BEGUN, body)
             if noted is None or not isinstance(process, bytes):
                 continue
             graph, info = unpack(noted)
             alive = finished is None and is_alive(self._index.layout.tmp, process.decode(errors="replace"))
             ended = None if ok is None else bool(ok)
-            outcome = unseal("runs", _REPORT, report) or b""
+            outcome = unseal("runs", RUN_REPORT, report) or b""
             folder = self.folder(run)
             records.append(RunRecord(run, graph, info, started, finished, ended, alive, outcome, folder))
         return records

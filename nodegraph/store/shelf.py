@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
 
-from nodegraph.store.blobs import INLINE_BYTES, load_blob, pack_inline, parse_inline, write_blob
+from nodegraph.store.blobs import INLINE_BYTES, load_blob, pack_inline, parse_inline, stored_form, write_blob
 from nodegraph.store.contents import Content, ContentFolder, Kind, hash_file
 from nodegraph.store.errors import store_error
 from nodegraph.store.journal import Journal
 from nodegraph.store.pending import forget_contents
+from nodegraph.store.settling import Settling
 from nodegraph.types.wire import Digest, Wire
 from nodegraph.types.wire import digest as digest_of
 
@@ -36,9 +37,14 @@ class Shelf:
         self._kind = kind
         self._folder = ContentFolder(root)
         self._journal = journal
+        self._settling = Settling(self._folder, journal)
         self._damaged = damaged
         self._new_path = new_path
         self._warn = warn
+
+    def close(self) -> None:
+        """Have everything on the disk that was written."""
+        self._settling.close()
 
     def examine(self, digest: bytes) -> str | None:
         """Hash a file; None if it is sound, else what is wrong with it, after it was set aside."""
@@ -63,11 +69,12 @@ class Shelf:
 
     def _checked(self, digest: bytes, found: os.stat_result) -> None:
         """Record the stat of a file that was found sound."""
-        if not self._journal.index.read_only:
-            self._journal.record_content(Content.of(digest, self._kind, found))
+        content = Content.of(digest, self._kind, found)
+        if not self._journal.index.read_only and self._known(digest) != content:
+            self._settling.add(content)
 
     def _known(self, digest: bytes) -> Content | None:
-        return self._journal.content(digest, self._kind)
+        return self._settling.content(digest) or self._journal.content(digest, self._kind)
 
     def _is_sound(self, digest: bytes) -> bool:
         """Whether the file is there, untouched since it was last checked."""
@@ -91,11 +98,12 @@ class Shelf:
         """Move a complete file to its place and record it."""
         place = self._folder.place(source, digest)
         # Only now: renaming changes the ctime.
-        self._journal.record_content(Content.of(digest, self._kind, place.lstat()))
+        self._settling.add(Content.of(digest, self._kind, place.lstat()))
 
     def _missing(self, digest: bytes) -> None:
         """Account for a file that is not there: evicted, or lost."""
-        content = self._known(digest)
+        self._settling.forget(digest)
+        content = self._journal.content(digest, self._kind)
         if content is not None and not self._journal.index.read_only:
             self._forget(content)
             self._warn(f"{self._folder.path(digest)} is missing; it is made again when it is needed")
@@ -116,6 +124,7 @@ class Shelf:
         self._warn(f"{path} is {reason}; it was set aside as {aside}, and is made again when it is needed")
 
     def _forget(self, content: Content) -> None:
+        self._settling.forget(content.digest)
         # What waits must not enter the file again after it was taken out.
         self._journal.flush()
         self._journal.index.write(lambda connection: forget_contents(connection, [content]))
@@ -136,9 +145,13 @@ class Values(Shelf):
         if self._is_sound(digest):
             self._journal.use((digest,))
             return
+        stored = stored_form(wire)
+        if stored.nbytes <= INLINE_BYTES:
+            self._journal.record_small(digest, pack_inline(stored))
+            return
         path = self._new_path()
         try:
-            write_blob(path, wire)
+            write_blob(path, stored)
             self._enter(path, digest)
         except OSError as error:
             path.unlink(missing_ok=True)
@@ -218,7 +231,6 @@ class Files(Shelf):
                 own.unlink()
             else:
                 own.chmod(_READ_ONLY)
-                _sync(own)
                 self._enter(own, digest)
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -250,11 +262,3 @@ class Files(Shelf):
         else:
             shutil.copyfile(path, own)
         return own
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

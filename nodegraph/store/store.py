@@ -89,7 +89,7 @@ class Store:
         Args:
             folder: where the store is; relative to the working directory.
             read_only: whether nothing is to be recorded.
-            size_limit: bytes to stay under by evicting what was used least recently; None for no limit.
+            size_limit: bytes to stay under by evicting what is worth least; None for no limit.
             on_warning: called with each warning as it is given, from any thread.
 
         Raises:
@@ -193,7 +193,8 @@ class Store:
     def put(self, digest: Digest, wire: Wire, *, seconds: float = 0.0) -> None:
         """Keep the bytes of a value; putting it again only keeps the larger cost.
 
-        Small values are committed together with rows, large ones are on the disk when this returns.
+        Small values are committed together with rows, large ones are in their place when this returns, and
+        synced soon after.
 
         Args:
             digest: the value's digest.
@@ -392,7 +393,9 @@ class Store:
         return verify(self._index, self._journal, self._values, self._files)
 
     def gc(self, *, max_size: int | None = None, older_than: float | None = None) -> Evicted:
-        """Evict bytes, the least recently used first; never what a live process uses in its run.
+        """Evict bytes, the least recently used first, weighted by what they cost to compute.
+
+        Never what a live process uses in its run.
 
         Args:
             max_size: bytes that values, files and index may take afterwards.
@@ -428,6 +431,8 @@ class Store:
     def close(self) -> None:
         """Commit everything, give back claims and temporary folders, and close."""
         try:
+            self._values.close()
+            self._files.close()
             self._journal.close()
         finally:
             self._index.close()

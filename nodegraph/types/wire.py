@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NewType, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 from blake3 import blake3
@@ -153,21 +153,40 @@ def decode(wire: Wire) -> Any:
     return _Decoder(buffers).unpack(header)
 
 
-def buffer_sizes(header: bytes) -> list[int]:
-    """The size in bytes of each buffer that a header speaks of, in order."""
-    sizes: list[int] = []
+class BufferSpec(NamedTuple):
+    """What a header tells of a buffer: the dtype of its array as NumPy writes it ("": bytes), and its size."""
+
+    dtype: str
+    nbytes: int
+
+
+def buffer_specs(header: bytes) -> tuple[BufferSpec, ...]:
+    """What a header tells of its buffers, in order.
+
+    A header that is not what `encode` made may raise anything.
+    """
+    return _known_specs(header) if len(header) <= _SHORT_HEADER else _specs(header)
+
+
+def _specs(header: bytes) -> tuple[BufferSpec, ...]:
+    specs: list[BufferSpec] = []
 
     def visit(code: int, data: bytes) -> None:
         if code == _ARRAY:
             dtype, shape = _unpack(data)
-            sizes.append(int(dtype[2:]) * prod(shape))
+            if any(side < 0 for side in shape):
+                raise ValueError("a side of an array is below 0")
+            specs.append(BufferSpec(dtype, int(dtype[2:]) * prod(shape)))
         elif code == _BYTES:
-            sizes.append(cast("int", _unpack(data)))
+            specs.append(BufferSpec("", cast("int", _unpack(data))))
         else:
             _unpack(data, ext_hook=visit, strict_map_key=False)
 
     _unpack(header, ext_hook=visit, strict_map_key=False)
-    return sizes
+    return tuple(specs)
+
+
+_known_specs = lru_cache(maxsize=1024)(_specs)
 
 
 def _plain(value: Any, buffers: list[Buffer], where: _Where | None) -> Any:

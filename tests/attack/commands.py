@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import random
 import signal
 import sys
 import threading
@@ -16,10 +15,11 @@ from typing import Any
 
 from nodes_under_attack import note
 
+from nodegraph import Item
 from nodegraph.api import Options, run_graph
 from nodegraph.cli import main
 from nodegraph.events import CallDone, Event
-from nodegraph.store import Store, StoreError
+from nodegraph.store import Store
 from nodegraph.types.wire import digest, encode
 
 STORE_CODE = str(Path("nodegraph", "store"))
@@ -38,7 +38,8 @@ def cli(*arguments: str) -> int:
 def observed(graph: str, store: str, *streams: str) -> int:
     """Run a graph, writing down which calls it reports as done; prints what came of it.
 
-    The digest of every item of the named streams is printed too, each loaded from the store.
+    The digest of every item of the named streams is printed too, each loaded from the store; None where its
+    bytes are gone, which a row may outlive.
     """
 
     def hear(event: Event) -> None:
@@ -46,12 +47,18 @@ def observed(graph: str, store: str, *streams: str) -> int:
             note("reported", f"{event.node}/{event.item or '0'}")
 
     run = run_graph(Path(graph), Options(store=Path(store), out=Path("out"), jobs=2), on_event=hear)
-    items = {
-        name: {item.key: digest(encode(item.value)).hex() for item in run.items(name)} for name in streams
-    }
+    items = {name: {item.key: digest_of(item) for item in run.items(name)} for name in streams}
     values = {name: output.as_json() for name, output in run.outputs.items() if output.path is None}
     print(json.dumps({"ok": run.ok, "warnings": run.warnings, "outputs": values, "items": items}))
     return 0 if run.ok else 1
+
+
+def digest_of(item: Item[Any]) -> str | None:
+    """The digest of an item's value, taken from the value that is loaded."""
+    try:
+        return digest(encode(item.value)).hex()
+    except LookupError:
+        return None
 
 
 def verified(graph: str, store: str, *streams: str) -> int:
@@ -62,6 +69,14 @@ def verified(graph: str, store: str, *streams: str) -> int:
             assert not damage, damage
             assert not opened.warnings, opened.warnings
     return observed(graph, store, *streams)
+
+
+def mended(store: str) -> int:
+    """Verify a store twice; whatever the first pass still found, the second must find nothing."""
+    with Store.open(Path(store)) as opened:
+        opened.verify()
+        assert opened.verify() == []
+    return 0
 
 
 def killed_at(point: str, graph: str, store: str) -> int:
@@ -89,29 +104,16 @@ def killed_at(point: str, graph: str, store: str) -> int:
     return status
 
 
-def reading(store: str, rounds: str) -> int:
-    """Open a store for reading again and again, and check every value it gives."""
-    for _ in range(int(rounds)):
+def reading(store: str, until: str) -> int:
+    """Open a store for reading again and again until a file is there, and check every value it gives."""
+    rounds = 0
+    while not Path(until).exists():
         with Store.open(Path(store), read_only=True) as opened:
             for entry in opened.entries():
                 for output in entry.row.outputs:
                     wire = opened.get(output)
                     assert wire is None or digest(wire) == output
             assert not opened.warnings, opened.warnings
-    return 0
-
-
-def fills(store: str, what: str, seed: str) -> int:
-    """Put values until the store refuses; prints how many it took and the error."""
-    chance = random.Random(int(seed))
-    taken = 0
-    try:
-        with Store.open(Path(store)) as opened:
-            while taken < 10_000:
-                wire = encode(chance.randbytes(100_000 if what == "large" else 2_000))
-                opened.put(digest(wire), wire)
-                opened.flush()
-                taken += 1
-    except StoreError as error:
-        print(json.dumps({"taken": taken, "error": str(error)}))
+        rounds += 1
+    print(rounds)
     return 0

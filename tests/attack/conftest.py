@@ -89,7 +89,11 @@ class Forks:
             start_new_session=True,
         )
         self._count = 0
-        assert json.loads(self._answer()) == {"threads": 1}
+        try:
+            assert json.loads(self._answer()) == {"threads": 1}
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -205,6 +209,11 @@ class Site:
         file = self.folder / "calls"
         fields = (line.split() for line in file.read_text().splitlines()) if file.exists() else ()
         return [Note(what, call, int(wall), int(cpu), int(pid)) for what, call, wall, cpu, pid in fields]
+
+    def noted_bytes(self) -> int:
+        """How much the calls wrote so far."""
+        file = self.folder / "calls"
+        return file.stat().st_size if file.exists() else 0
 
     def published(self) -> dict[str, bytes]:
         """The files of what was published, without what tells where they come from."""

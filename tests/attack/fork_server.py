@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -126,10 +127,14 @@ def warm_up() -> None:
     read, write = os.pipe()
     pid = os.fork()
     if not pid:
-        with contextlib.suppress(BaseException), tempfile.TemporaryDirectory() as folder:
-            run_everything(folder)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                run_everything(folder)
             os.write(write, "\n".join(sys.modules).encode())
-        os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
     os.close(write)
     with os.fdopen(read) as names:
         wanted = names.read().splitlines()
@@ -139,6 +144,9 @@ def warm_up() -> None:
     for name in wanted:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    # What is never collected is never written to, so forked processes go on sharing it.
+    gc.collect()
+    gc.freeze()
 
 
 def run_everything(folder: str) -> None:
@@ -147,12 +155,10 @@ def run_everything(folder: str) -> None:
 
     os.chdir(folder)
     os.environ["CALLS"] = "calls"
-    silence = os.open(os.devnull, os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(silence, descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     Path("graph.json").write_text(json.dumps(GRAPH))
     for name in ("run", "plan"):
-        if commands.cli(name, "graph.json", "--json"):
+        if commands.cli(name, "graph.json", "--json", "--quiet"):
             raise RuntimeError(name)
     commands.cli("get", "graph.json", "cheap", "--json")
     for name in ("stat", "verify", "ls"):

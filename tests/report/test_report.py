@@ -173,3 +173,24 @@ def test_fragment_for_a_notebook_styles_only_itself():
     ]
     assert selectors
     assert all(selector.startswith(".ngr") for selector in selectors)
+
+
+def reasons_told(reasons, items=10):
+    node = NodeReport("a.b", items, sum(reasons.values()), 0, 0, 0, 0, 1.0, reasons)
+    run = make_run(nodes={"a": node})
+    (row,) = [line for line in text_report(run).splitlines() if line.startswith("a ")]
+    told = row.rpartition("  ")[2]
+    assert told.replace("&", "&amp;") in html_report(run)
+    return told
+
+
+def test_changed_inputs_are_told_as_a_plan_tells_them():
+    assert reasons_told({"inputs changed": 2}) == "2 of 10 inputs changed"
+    assert (
+        reasons_told({"failed last time": 1, "inputs changed": 2})
+        == "2 of 10 inputs changed, failed last time"
+    )
+
+
+def test_reason_of_all_calls_that_ran_stands_as_it_is():
+    assert reasons_told({"param steps: 12 → 25": 10}) == "param steps: 12 → 25"

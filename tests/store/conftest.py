@@ -23,12 +23,12 @@ def store(folder: Path) -> Iterator[Store]:
         assert opened.warnings == []
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def key() -> Callable[[object], Key]:
     return lambda name: Key(blake3(str(name).encode()).digest())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def row() -> Callable[..., Row]:
     def make(*outputs: Digest, dropped: str | None = None, recipe: int = 1) -> Row:
         return Row(outputs, dropped, 0.25, recipe, b"inputs", 1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodegraph.store import Store, StoreError
-from nodegraph.store.blobs import INLINE_BYTES, load_blob, pack_inline, parse_inline, write_blob
+from nodegraph.store.blobs import INLINE_BYTES, load_blob, pack_inline, parse_inline, stored_form, write_blob
 from nodegraph.types.wire import decode, digest, encode
 
 VALUES = [
@@ -127,7 +127,7 @@ def test_inline_and_file_forms_give_back_what_was_put_in(value, tmp_path_factory
     assert parsed is not None
     assert equal(decode(parsed), value)
     path = tmp_path_factory.mktemp("blob") / "blob"
-    write_blob(path, wire)
+    write_blob(path, stored_form(wire))
     with path.open("rb") as file:
         loaded = load_blob(file.fileno(), path.stat().st_size)
     assert loaded is not None
@@ -148,7 +148,7 @@ def test_every_flipped_byte_of_an_inline_value_is_noticed(wired):
 def test_every_cut_of_a_blob_is_noticed(tmp_path, wired):
     _, wire = wired([1, np.arange(20), np.arange(30)])
     whole = tmp_path / "whole"
-    write_blob(whole, wire)
+    write_blob(whole, stored_form(wire))
     content = whole.read_bytes()
     for size in range(len(content)):
         cut = tmp_path / "cut"

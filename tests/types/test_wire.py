@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from nodegraph import value
-from nodegraph.types.wire import NotStorable, UnknownValueType, Wire, buffer_sizes, decode, digest, encode
+from nodegraph.types.wire import NotStorable, UnknownValueType, Wire, buffer_specs, decode, digest, encode
 
 
 @value("test.wire_point", version=2)
@@ -104,7 +104,7 @@ def same(one: Any, other: Any) -> bool:
 def stored(wire: Wire) -> Wire:
     """A wire form as it comes back from disk: each buffer cut out by its size."""
     body = b"".join(wire.buffers)
-    sizes = buffer_sizes(wire.header)
+    sizes = [spec.nbytes for spec in buffer_specs(wire.header)]
     ends = list(itertools.accumulate(sizes))
     assert (ends[-1] if ends else 0) == len(body)
     return Wire(wire.header, tuple(body[end - size : end] for size, end in zip(sizes, ends, strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -51,7 +52,7 @@ def code_in(value: object, depth: int = _REGISTRY_DEPTH) -> Iterator[Code]:
     """The functions and classes that a container such as a registry holds at this moment."""
     if isinstance(value, (FunctionType, type)):
         yield value
-    elif (wrapped := plain_function(value)) is not None:
+    elif (wrapped := plain_function(getattr(value, "__func__", value))) is not None:
         yield wrapped
     elif depth and isinstance(value, dict):
         for entry in list(cast("dict[object, object]", value).values()):
@@ -122,6 +123,9 @@ def _code_text(value: object, code: list[Code], who: str, depth: int) -> str | N
     if isinstance(value, functools.partial):
         given = cast("functools.partial[Any]", value)
         return f"partial {_text((given.func, given.args, given.keywords), code, who, depth - 1)}"
+    if isinstance(value, re.Pattern):
+        pattern = cast("re.Pattern[Any]", value)
+        return f"pattern {pattern.pattern!r} {pattern.flags}"
     if (wrapped := plain_function(value)) is not None:
         return f"wrapped {_text(wrapped, code, who, depth - 1)}"
     return None

@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from nodegraph.node.code.reach import Reach
 
-_TAG = b"nodegraph/code/1\0"
+_TAG = b"nodegraph/code/2\0"
 
 
 @dataclass(frozen=True, slots=True)

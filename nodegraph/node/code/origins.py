@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 _ENGINE = "nodegraph"
 _PACKAGED = frozenset({"site-packages", "dist-packages"})
@@ -67,13 +67,13 @@ def _find_origin(top: str) -> Origin:
 def module_file(name: str) -> Path | None:
     """The file of a module, imported or not, or None; nothing is imported to find it."""
     if (module := sys.modules.get(name)) is not None:
-        file = getattr(module, "__file__", None)
+        file = module_attribute(module, "__file__")
         return Path(file) if file else None
     parent, _, leaf = name.rpartition(".")
     if not parent:
         spec = _find_spec(name)
         return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
-    for folder in _folders(parent):
+    for folder in package_folders(parent):
         for candidate in (folder / leaf / "__init__.py", folder / f"{leaf}.py"):
             if candidate.is_file():
                 return candidate
@@ -83,21 +83,26 @@ def module_file(name: str) -> Path | None:
     return None
 
 
+def module_attribute(module: object, name: str) -> Any:
+    """What a module holds under a name, or None; its `__getattr__` is not asked."""
+    return getattr(module, "__dict__", {}).get(name)
+
+
 def is_package(name: str) -> bool:
     """Whether a module is a package, with or without an `__init__.py`."""
-    return bool(_folders(name))
+    return bool(package_folders(name))
 
 
-def _folders(name: str) -> Sequence[Path]:
+def package_folders(name: str) -> Sequence[Path]:
     """The folders in which the submodules of a package are looked for."""
     if (module := sys.modules.get(name)) is not None:
-        return [Path(folder) for folder in getattr(module, "__path__", ())]
+        return [Path(folder) for folder in module_attribute(module, "__path__") or ()]
     parent, _, leaf = name.rpartition(".")
     if not parent:
         spec = _find_spec(name)
         found = spec.submodule_search_locations if spec is not None else None
         return [Path(folder) for folder in found or ()]
-    return [folder / leaf for folder in _folders(parent) if (folder / leaf).is_dir()]
+    return [folder / leaf for folder in package_folders(parent) if (folder / leaf).is_dir()]
 
 
 def _find_spec(top: str) -> importlib.machinery.ModuleSpec | None:
@@ -113,7 +118,7 @@ def _places(top: str) -> list[Path] | None:
         return []
     if (file := module_file(top)) is not None:
         return [file]
-    if folders := _folders(top):
+    if folders := package_folders(top):
         return list(folders)
     return [] if top in sys.modules or top in sys.stdlib_module_names else None
 

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import CodeType
 
+from blake3 import blake3
+
+from nodegraph.node.code.changes import DEFS, Changes, Statements, changes_in, is_main_guard
 from nodegraph.node.code.normal import NormalForm, normal_form
 from nodegraph.node.code.scopes import (
     Bound,
     Function,
     Scope,
     Target,
-    arguments_of,
     class_scope,
     function_scope,
     names_bound_by,
 )
-
-_MUTATING_METHODS = frozenset(
-    {
-        "add",
-        "append",
-        "appendleft",
-        "clear",
-        "discard",
-        "extend",
-        "extendleft",
-        "insert",
-        "pop",
-        "popitem",
-        "popleft",
-        "remove",
-        "reverse",
-        "setdefault",
-        "sort",
-        "update",
-    }
-)
-_DEFS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +29,17 @@ class FoundFunction:
 
     node: Function
     around: tuple[Function | ast.ClassDef, ...]
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether it is part of what its module defines at top level, alone or in a class."""
+        is_alone = all(isinstance(outer, ast.ClassDef) for outer in self.around)
+        return is_alone and not isinstance(self.node, ast.Lambda)
+
+    @property
+    def outermost_name(self) -> str:
+        """The name of what it is part of at top level."""
+        return str(getattr((*self.around, self.node)[0], "name", ""))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,34 +52,72 @@ class Outline:
         definitions: for each name, the statements that define or change it, in order.
         imports: for each imported name, what it may be.
         stars: modules imported with `*`.
-        mutated: names of the module that its functions change, so that their value does not follow from
-            their definitions.
+        mutated: names that the module defines or imports and its functions change, so that their value
+            does not follow from their definitions.
+        changed_imports: imported names whose value the module changes in place.
+        calls: for each imported name, statements that call it for its effect, or decorate with it.
         rest: statements that define nothing.
         node_decorators: dotted names under which `nodegraph.node` is known in it.
+        tree: its syntax.
+        written: 32 bytes that any edit of the source changes.
         namespace: the living names of a module that has no file, such as a notebook's; else None.
     """
 
     name: str
     package: str
-    definitions: Mapping[str, tuple[ast.stmt, ...]]
+    definitions: Statements
     imports: Mapping[str, frozenset[Target]]
     stars: tuple[str, ...]
     mutated: frozenset[str]
+    changed_imports: frozenset[str]
+    calls: Statements
     rest: tuple[ast.stmt, ...]
     node_decorators: frozenset[str]
-    functions: Mapping[tuple[int, str], tuple[FoundFunction, ...]]
+    tree: ast.Module
+    written: bytes
     namespace: Mapping[str, object] | None = None
     _parts: dict[str, Mapping[str, NormalForm]] = field(default_factory=dict[str, Mapping[str, NormalForm]])
+
+    @property
+    def has_effects(self) -> bool:
+        """Whether importing the module may change what it imports from others."""
+        return bool(self.changed_imports or self.calls)
 
     def parts_of(self, name: str) -> Mapping[str, NormalForm]:
         """The normal forms of a definition by qualified name; of a class, one for each of its members."""
         if name not in self._parts:
-            self._parts[name] = self._read_parts(name, self.definitions[name])
+            statements = tuple(found for found in self.definitions[name] if not _defines_another(found, name))
+            self._parts[name] = self._read_parts(name, statements) if statements else {}
         return self._parts[name]
+
+    def registered_with(self, name: str) -> list[str]:
+        """The functions and classes of the module whose decorators may change what a name stands for."""
+        return [
+            found.name
+            for found in self.definitions[name]
+            if isinstance(found, DEFS) and _defines_another(found, name)
+        ]
+
+    def found(self, code: CodeType) -> tuple[FoundFunction, ...]:
+        """The functions that a code object may have been compiled from."""
+        return self._functions.get((code.co_firstlineno, code.co_name), ())
+
+    @cached_property
+    def _functions(self) -> Mapping[tuple[int, str], tuple[FoundFunction, ...]]:
+        return _functions_by_place(self.tree)
 
     def rest_form(self) -> NormalForm:
         """The normal form of the statements that define nothing."""
         return self._form(self.rest, self._module_scope())
+
+    def calls_form(self, name: str) -> NormalForm:
+        """The normal form of the statements that call an imported name for its effect, decorated ones not."""
+        called = tuple(found for found in self.calls[name] if not isinstance(found, DEFS))
+        return self._form(called, self._module_scope())
+
+    def decorated_with(self, name: str) -> list[str]:
+        """The functions and classes of the module that an imported name decorates."""
+        return [found.name for found in self.calls[name] if isinstance(found, DEFS)]
 
     def nested_form(self, found: FoundFunction) -> NormalForm:
         """The normal form of a function inside others; the names of those are its free variables."""
@@ -99,22 +130,23 @@ class Outline:
         return self._form((found.node,), scope)
 
     def _read_parts(self, name: str, statements: tuple[ast.stmt, ...]) -> Mapping[str, NormalForm]:
-        if len(statements) == 1 and isinstance(statements[0], ast.ClassDef):
-            return self._class_parts(statements[0])
+        classes = [found for found in statements if isinstance(found, ast.ClassDef) and found.name == name]
+        if classes == [statements[0]]:
+            return self._class_parts(classes[0], statements[1:])
         return {name: self._form(statements, self._module_scope())}
 
-    def _class_parts(self, node: ast.ClassDef) -> Mapping[str, NormalForm]:
-        """One part for each member, and one for the head: bases, decorators and the order of attributes."""
+    def _class_parts(self, node: ast.ClassDef, changes: tuple[ast.stmt, ...]) -> Mapping[str, NormalForm]:
+        """One part for each member, and one for the head: bases, decorators, order of attributes, changes."""
         members: dict[str, list[ast.stmt]] = {}
         rest: list[ast.stmt] = []
         for statement in node.body:
             member = _member_name(statement)
             (members.setdefault(member, []) if member else rest).append(statement)
-        attributes = [member for member, found in members.items() if not isinstance(found[0], _DEFS)]
+        attributes = [member for member, found in members.items() if not isinstance(found[0], DEFS)]
         head = ast.ClassDef(node.name, node.bases, node.keywords, rest, node.decorator_list)
         order = ast.Constant(" ".join(attributes))
         inner = class_scope(node, self._module_scope(), self.package)
-        parts = {node.name: self._form((head, order), self._module_scope())}
+        parts = {node.name: self._form((head, order, *changes), self._module_scope())}
         for member, found in members.items():
             parts[f"{node.name}.{member}"] = self._form(tuple(found), inner)
         return parts
@@ -140,45 +172,48 @@ def outline_of(
     Raises:
         SyntaxError: if the source is not Python.
     """
+    encoded = source.encode() if isinstance(source, str) else source
     tree = ast.parse(source)
     bound = {statement: names_bound_by([statement], package) for statement in tree.body}
     imports: dict[str, frozenset[Target]] = {}
     for names in bound.values():
         for imported, targets in names.imports.items():
             imports[imported] = imports.get(imported, frozenset()) | targets
-    definitions, rest = _definitions(bound)
+    node_decorators = _node_decorators(imports, namespace or {})
+    changes = changes_in(encoded, tree, bound, imports, package, node_decorators)
+    definitions, rest = _definitions(bound, changes)
     return Outline(
         name=name,
         package=package,
         definitions=definitions,
         imports=imports,
         stars=tuple(sorted({star for names in bound.values() for star in names.stars})),
-        mutated=frozenset(_changed_in_functions(tree, package) & definitions.keys()),
+        mutated=changes.in_functions | (frozenset(definitions) if changes.any_name else frozenset[str]()),
+        changed_imports=(changes.in_functions | changes.at_import.keys()) & imports.keys(),
+        calls=changes.calls,
         rest=rest,
-        node_decorators=_node_decorators(imports, namespace or {}),
-        functions=_functions_by_place(tree),
+        node_decorators=node_decorators,
+        tree=tree,
+        written=blake3(encoded).digest(),
         namespace=namespace,
     )
 
 
 def _definitions(
-    bound: Mapping[ast.stmt, Bound],
+    bound: Mapping[ast.stmt, Bound], changes: Changes
 ) -> tuple[dict[str, tuple[ast.stmt, ...]], tuple[ast.stmt, ...]]:
-    """The statements that define or change each name, and those that do neither."""
-    variables = {
-        name
-        for statement, names in bound.items()
-        if not isinstance(statement, _DEFS)
-        for name in names.variables
-    }
+    """The statements that define or change each name, in order, and those that do neither."""
+    changed: dict[ast.stmt, set[str]] = {}
+    for name, statements in changes.at_import.items():
+        for statement in statements:
+            changed.setdefault(statement, set()).add(name)
     definitions: dict[str, list[ast.stmt]] = {}
     rest: list[ast.stmt] = []
     for statement, names in bound.items():
-        if _is_main_guard(statement):
+        if is_main_guard(statement):
             rest.append(statement)
             continue
-        given = variables.intersection(_given_to_calls(statement))
-        defined = names.variables | set(_changed_by(statement)) | given
+        defined = names.variables | changed.get(statement, set())
         for name in defined:
             definitions.setdefault(name, []).append(statement)
         if not defined and not names.imports and not names.stars:
@@ -186,12 +221,8 @@ def _definitions(
     return {name: tuple(found) for name, found in definitions.items()}, tuple(rest)
 
 
-def _is_main_guard(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
-            return True
-        case _:
-            return False
+def _defines_another(statement: ast.stmt, name: str) -> bool:
+    return isinstance(statement, DEFS) and statement.name != name
 
 
 def _member_name(statement: ast.stmt) -> str | None:
@@ -203,89 +234,6 @@ def _member_name(statement: ast.stmt) -> str | None:
             return name
         case _:
             return None
-
-
-def _changed_by(statement: ast.stmt) -> Iterator[str]:
-    """Names whose value a statement changes in place."""
-    for node in _run_at_import(statement):
-        match node:
-            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-                yield from _root(node)
-            case ast.Expr(value=ast.Call(func=ast.Attribute() as method)):
-                yield from _root(method)
-            case _:
-                pass
-
-
-def _given_to_calls(statement: ast.stmt) -> Iterator[str]:
-    """Names given to a function that is called for its effect, as in `fill(TABLE)`."""
-    for node in _run_at_import(statement):
-        match node:
-            case ast.Expr(value=ast.Call(args=arguments)):
-                yield from (argument.id for argument in arguments if isinstance(argument, ast.Name))
-            case _:
-                pass
-
-
-def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The parts of a statement that run when the module is imported: not the bodies of functions."""
-    pending: list[ast.AST] = [] if isinstance(statement, _DEFS) else [statement]
-    while pending:
-        node = pending.pop()
-        yield node
-        children = ast.iter_child_nodes(node)
-        pending.extend(child for child in children if not isinstance(child, (*_DEFS, ast.Lambda)))
-
-
-def _changed_in_functions(tree: ast.Module, package: str) -> set[str]:
-    """Names of the module that its functions rebind or change in place."""
-    found: set[str] = set()
-    for function in _outermost_functions(tree):
-        inside = list(ast.walk(function))
-        declared = {name for node in inside if isinstance(node, ast.Global) for name in node.names}
-        local = {
-            name
-            for node in inside
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-            for name in _local_names(node, package)
-        }
-        changed = {name for node in inside for name in _changed_by_one(node)}
-        found |= declared | (changed - local)
-    return found
-
-
-def _changed_by_one(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-            yield from _root(node)
-        case ast.Call(func=ast.Attribute(attr=method) as function) if method in _MUTATING_METHODS:
-            yield from _root(function)
-        case _:
-            pass
-
-
-def _local_names(function: Function, package: str) -> Iterator[str]:
-    yield from (argument.arg for argument in arguments_of(function))
-    bound = names_bound_by([function.body] if isinstance(function, ast.Lambda) else function.body, package)
-    yield from bound.names - bound.globals - bound.nonlocals
-
-
-def _outermost_functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    pending: list[ast.AST] = [tree]
-    while pending:
-        for child in ast.iter_child_nodes(pending.pop()):
-            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield child
-            elif isinstance(child, (ast.stmt, ast.ExceptHandler, ast.match_case)):
-                pending.append(child)
-
-
-def _root(node: ast.AST) -> Iterator[str]:
-    """The name at the left end of `a.b[0].c`."""
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id
 
 
 def _node_decorators(

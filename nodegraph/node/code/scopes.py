@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+_READS_LOCAL_NAMES = frozenset({"locals", "vars", "eval", "exec", "dir"})
+_NAMES_OF_FUNCTIONS = frozenset({"__name__", "__qualname__"})
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -74,6 +77,34 @@ class Scope:
         while scope.parent is not None:
             scope = scope.parent
         return scope
+
+
+@dataclass(frozen=True, slots=True)
+class NamesThatCount:
+    """The local names that a program can see: all where it asks for them, else those that objects carry."""
+
+    all: bool
+    some: frozenset[str]
+
+    @classmethod
+    def of(cls, nodes: list[ast.AST]) -> NamesThatCount:
+        """A class and a decorated function tell their names to others; another function where one asks."""
+        some: set[str] = set()
+        plain: set[str] = set()
+        asks_for_all = asks_functions = False
+        for node in (inner for outer in nodes for inner in ast.walk(outer)):
+            match node:
+                case ast.ClassDef(name=name):
+                    some.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    (some if node.decorator_list else plain).add(name)
+                case ast.Name(id=name):
+                    asks_for_all = asks_for_all or name in _READS_LOCAL_NAMES
+                case ast.Attribute(attr=name):
+                    asks_functions = asks_functions or name in _NAMES_OF_FUNCTIONS
+                case _:
+                    pass
+        return cls(asks_for_all, frozenset(some | plain if asks_functions else some))
 
 
 def names_bound_by(nodes: Iterable[ast.AST], package: str) -> Bound:

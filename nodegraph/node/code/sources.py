@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, cast
 
+from nodegraph.node.code.origins import module_attribute
 from nodegraph.node.code.outline import Outline, outline_of
 from nodegraph.node.uncached import stale_bytecode
 from nodegraph.types.values import DeclarationError
@@ -155,7 +156,7 @@ def _keep_pack(function: FunctionType) -> None:
         return
     _modules_seen[pack] = len(sys.modules)
     for other, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
+        file = module_attribute(module, "__file__")
         if not file or not file.endswith(".py"):
             continue
         path = Path(file)

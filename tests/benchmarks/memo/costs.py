@@ -12,7 +12,6 @@ from memo.samples import Sample, sample
 from memo.works import Phase, Work
 
 PHASES: tuple[Phase, ...] = ("cold", "again", "changed")
-WORDS: dict[Phase, str] = {"cold": "cold", "again": "unchanged", "changed": "one change"}
 
 
 @dataclass(frozen=True)
@@ -45,28 +44,25 @@ class Cost:
         run: from the end of check to the last commit.
         ratio: `run` beside `floor`, by the clock.
         limit: most that the ratio may be.
-        checked: with check and with opening the store.
-        checked_ratio, cpu_ratio: `checked` beside the floor, by the clock and by time of processor.
+        ratio_cpu: the same by time of processor, which other load does not disturb as much.
+        checked: with check and with writing the reports.
+        checked_cpu: the same of processor.
+        checked_ratio, checked_ratio_cpu: these beside the floor.
         process: seconds of the whole process: its start, imports, making the graph, looking at results.
     """
 
-    work: Work
-    phase: Phase
     executed: int
     cached: int
     floor: float
     run: float
     ratio: float
+    ratio_cpu: float
     limit: float
     checked: float
+    checked_cpu: float
     checked_ratio: float
-    cpu_ratio: float
+    checked_ratio_cpu: float
     process: float
-
-    @property
-    def calls(self) -> int:
-        """Calls of the phase, run and found."""
-        return self.executed + self.cached
 
 
 def measure(work: Work, rounds: int, phases: Sequence[Phase] = PHASES) -> list[Round]:
@@ -83,7 +79,7 @@ def _round(work: Work, phases: Sequence[Phase]) -> Round:
     return Round(floor, {phases[0]: first, **others})
 
 
-def cost(work: Work, phase: Phase, rounds: Sequence[Round], limits: Limits) -> Cost:
+def cost(phase: Phase, rounds: Sequence[Round], limits: Limits) -> Cost:
     """Judge one phase of one work by the medians of its rounds."""
     samples = [each.engine[phase] for each in rounds]
     executed, cached = int(samples[0]["executed"]), int(samples[0]["cached"])
@@ -104,16 +100,16 @@ def cost(work: Work, phase: Phase, rounds: Sequence[Round], limits: Limits) -> C
 
     allowed = zip(floors(cold=limits.cold, warm=found), floors(), strict=True)
     return Cost(
-        work,
-        phase,
         executed,
         cached,
         floor=median(floors()) / calls,
         run=typical("seconds") / calls,
         ratio=ratio("seconds", floors()),
+        ratio_cpu=ratio("seconds_cpu", floors("_cpu")),
         limit=median(most / floor for most, floor in allowed),
         checked=typical("wall") / calls,
+        checked_cpu=typical("wall_cpu") / calls,
         checked_ratio=ratio("wall", floors()),
-        cpu_ratio=ratio("cpu", floors("_cpu")),
+        checked_ratio_cpu=ratio("wall_cpu", floors("_cpu")),
         process=typical("process"),
     )

@@ -7,9 +7,11 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from memo.graphs import assert_right, graph_of
 from memo.works import Phase, Work, affected, work_of
+from nodegraph import api
 from nodegraph.api import Options, run_graph
 from nodegraph.run.result import Run
 
@@ -19,12 +21,14 @@ def measure(work: Work, phase: Phase, store: Path) -> dict[str, float]:
 
     Returns:
         seconds: `Run.seconds`, from the end of check to the last commit.
-        wall, cpu: seconds of `run_graph`, with check and opening the store; by the clock, of processor.
+        seconds_cpu: the same of processor.
+        wall, wall_cpu: seconds of all of `run_graph`, with check and the reports; by the clock, of processor.
         executed, cached: calls.
         peak: bytes of resident memory at most, before the results are looked at.
     """
     graph = graph_of(work, phase)
     options = Options(store=store)
+    begin, end = mark("open_store"), mark("text_report")
     cpu, wall = time.process_time(), time.perf_counter()
     run = run_graph(graph, options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -35,12 +39,29 @@ def measure(work: Work, phase: Phase, store: Path) -> dict[str, float]:
     assert_right(work, phase, run)
     return {
         "seconds": run.seconds,
+        "seconds_cpu": end[0] - begin[0],
         "wall": wall,
-        "cpu": cpu,
+        "wall_cpu": cpu,
         "executed": executed,
         "cached": cached,
         "peak": peak,
     }
+
+
+def mark(name: str) -> list[float]:
+    """Note in the list the time of processor when `run_graph` first calls this function.
+
+    `Run.seconds` begins where the store is opened and ends where the reports begin.
+    """
+    times: list[float] = []
+    marked = getattr(api, name)
+
+    def called(*arguments: Any) -> Any:
+        times.append(time.process_time())
+        return marked(*arguments)
+
+    setattr(api, name, called)
+    return times
 
 
 def assert_counts(work: Work, phase: Phase, run: Run, executed: int, cached: int) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from memo.works import CELLS, MODULUS, STAGES, Phase, Work, expected, readers, stage_step, step
+from memo.works import CELLS, MODULUS, STAGES, Phase, Work, ends, expected, readers, stage_step, step
 from nodegraph import Graph, Item, Stream, node, value
 from nodegraph.run.result import Run
 
@@ -111,15 +110,6 @@ def _stream(work: Work, phase: Phase) -> Graph:
         last = graph.add(add, id=f"n{stage}", a=last, k=stage_step(stage))
     graph.output("out", last)
     return graph
-
-
-def ends(work: Work) -> Sequence[int]:
-    """The nodes that no node reads."""
-    unread = dict.fromkeys(range(work.size))
-    for reads in readers(work):
-        for read in reads:
-            unread.pop(read, None)
-    return list(unread)
 
 
 def assert_right(work: Work, phase: Phase, run: Run) -> None:

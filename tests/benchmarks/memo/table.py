@@ -31,12 +31,12 @@ class Table:
 
 def verdict(value: float, limit: float) -> str:
     """Whether a value is within its limit, and if not by how much it is over."""
-    return "ok" if value <= limit else f"misses by {value / limit:.1f} ×"
+    return "ok" if value <= limit else _missed(value / limit)
 
 
 def verdict_of_least(value: float, least: float) -> str:
     """Whether a value is as large as it must be."""
-    return "ok" if value >= least else f"misses by {least / value:.1f} ×"
+    return "ok" if value >= least else _missed(least / value)
 
 
 def micro(seconds: float) -> str:
@@ -48,6 +48,10 @@ def micro(seconds: float) -> str:
 def times(ratio: float) -> str:
     """A ratio."""
     return f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
+def _missed(by: float) -> str:
+    return f"misses by {by:.2f} ×" if by < 2 else f"misses by {by:.1f} ×"
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:

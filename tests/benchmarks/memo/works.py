@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -80,6 +80,15 @@ def readers(work: Work) -> Iterator[tuple[int, ...]]:
 def edges(work: Work) -> int:
     """How many links the graph has."""
     return sum(map(len, readers(work)))
+
+
+def ends(work: Work) -> Sequence[int]:
+    """The nodes that no node reads."""
+    unread = dict.fromkeys(range(work.size))
+    for reads in readers(work):
+        for read in reads:
+            unread.pop(read, None)
+    return list(unread)
 
 
 def affected(work: Work) -> int:

@@ -8,10 +8,9 @@ import itertools
 import linecache
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,30 +19,6 @@ from nodegraph import DeclarationError, node
 from nodegraph.node.code import changed_parts, fingerprint, require_source
 
 _numbers = itertools.count()
-
-Load = Callable[..., ModuleType]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Writes a package of a fresh name and imports its module `main`; `PACK` in a source is that name."""
-    name = f"fingerprinted{next(_numbers)}"
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a source rewritten within a second would be stale
-
-    def write_and_import(main: str, **modules: str) -> ModuleType:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        for stem, source in {"__init__": "", "main": main, **modules}.items():
-            (folder / f"{stem}.py").write_text(dedent(source).replace("PACK", name))
-        for known in [known for known in sys.modules if known.partition(".")[0] == name]:
-            del sys.modules[known]
-        importlib.invalidate_caches()
-        return importlib.import_module(f"{name}.main")
-
-    yield write_and_import
-    for known in [known for known in sys.modules if known.partition(".")[0] == name]:
-        del sys.modules[known]
 
 
 def parts(function: Callable[..., Any]) -> set[str]:
