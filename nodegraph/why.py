@@ -11,7 +11,7 @@ from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.problem import GraphError, Problem
 from nodegraph.plan.explain import explain
 from nodegraph.plan.explanation import Explanation
-from nodegraph.plan.program import compile_program
+from nodegraph.plan.compile import compile_program
 
 
 def why_node(

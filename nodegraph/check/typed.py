@@ -11,7 +11,7 @@ from nodegraph.check.levels import LinkLevel, call_chain, output_chain
 from nodegraph.check.scope import Instance
 from nodegraph.graph.place import Finding
 from nodegraph.node.signature import NodeType
-from nodegraph.types.ports import DictOf, ListOf, Nothing, OneOf, Type, Variable, accepts, bind
+from nodegraph.types.ports import DictOf, ListOf, Nothing, OneOf, Type, Variable, accepts, bind, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _offered(bound: BoundInput, known: Mapping[str, Typed]) -> Type | None:
 
 def _bind_variables(port: Type, offered: Type, bindings: dict[str, Type]) -> Type | None:
     """Bind the variable that the input's type is (or is, or None) to what is offered; a clash is returned."""
-    variable = next((member for member in _members(port) if isinstance(member, Variable)), None)
+    variable = next((member for member in members(port) if isinstance(member, Variable)), None)
     if variable is None:
         return None
     taken = _without_none(offered) if isinstance(port, OneOf) else offered
@@ -129,12 +129,8 @@ def _bind_variables(port: Type, offered: Type, bindings: dict[str, Type]) -> Typ
     return None if accepts(before, taken) else before
 
 
-def _members(type_: Type) -> tuple[Type, ...]:
-    return type_.members if isinstance(type_, OneOf) else (type_,)
-
-
 def _without_none(type_: Type) -> Type:
-    kept = tuple(member for member in _members(type_) if not isinstance(member, Nothing))
+    kept = tuple(member for member in members(type_) if not isinstance(member, Nothing))
     if len(kept) == 1:
         return kept[0]
     return OneOf(kept) if kept else type_

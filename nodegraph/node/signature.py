@@ -22,11 +22,13 @@ from nodegraph.types.ports import (
     Scalar,
     Type,
     conforms,
+    has_python_form,
     is_json,
     is_optional,
     levels_taken,
     parse_type,
     split_arity,
+    takes_as_float,
 )
 from nodegraph.types.values import DeclarationError
 
@@ -104,6 +106,16 @@ class InputPort:
     def takes_literal(self) -> bool:
         """Whether a literal in a graph file may give it."""
         return self.arity == "one" and is_json(self.type)
+
+    @cached_property
+    def has_python_form(self) -> bool:
+        """Whether the function gets something else than the JSON value: an Enum, a model, a path."""
+        return has_python_form(self.type)
+
+    @cached_property
+    def takes_as_float(self) -> bool:
+        """Whether an int is taken, and only because floats are."""
+        return takes_as_float(self.type)
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:

@@ -122,8 +122,9 @@ class FanOut:
         return iter(call.step.type.function(**arguments))
 
     def is_quick(self, scope: Scope) -> bool:
-        """Whether the last item of a stream came at once."""
-        return stream_run(scope).is_quick
+        """Whether the last item of a stream came at once, and others may run beside its generator."""
+        run = stream_run(scope)
+        return run.is_quick and run.call.step.type.concurrent
 
     def advance(self, scope: Scope) -> None:
         """Pull the next item of a stream."""
@@ -364,6 +365,7 @@ class FanOut:
         with self._machine.lock:
             if (column := scope.columns.get(run.call.step.index)) is not None:
                 column.set(frame.index, result if isinstance(result, Done) else ABSENT)
+            scope.collected.clear()
             if isinstance(result, Drop):
                 run.drops[frame.index] = result.reason
             run.listed = False

@@ -423,6 +423,10 @@ class Flow:
             self._hold(frame, frame.scope, result.nbytes)
         if result is LATER and frame.scope is not None:
             _mark_later(frame.scope)
+        scope = frame.scope
+        while scope is not None:
+            scope.collected.clear()
+            scope = scope.frame.scope
         for waiter, place in frame.remakes.pop(position, ()):
             self._satisfy(waiter, place)
 

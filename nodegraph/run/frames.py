@@ -202,6 +202,7 @@ class Scope:
         later: a call for one of its items, or below, was left to another pass.
         busy, alive: frames in flight, and frames not finished.
         inner: per fan-out step and item, the streams below this one that are read after their frame is gone.
+        collected: what is known of the stream as a whole, for the many calls that may read it.
     """
 
     __slots__ = (
@@ -209,6 +210,7 @@ class Scope:
         "alive",
         "broken",
         "busy",
+        "collected",
         "columns",
         "count",
         "ended",
@@ -256,6 +258,7 @@ class Scope:
         self.busy = 0
         self.alive = 0
         self.inner: dict[int, dict[int, Scope]] = {}
+        self.collected: dict[tuple[str, int, str], Any] = {}
 
     def complete(self, watch: Watch) -> bool:
         """Whether what is watched is resolved for every item of the stream."""

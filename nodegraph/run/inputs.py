@@ -100,6 +100,18 @@ def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
 
 
 def _stream_digest(step: Step, feed: Feed, frame: Frame, load: Callable[[Digest], Digest] | None) -> Digest:
+    """The digest of a collected stream, taken once for all calls that read it."""
+    assert feed.collects is not None
+    collected = frame.above(feed.up).scopes[feed.collects].collected
+    known = collected.get(("digest", step.index, feed.name))
+    if known is None:
+        known = collected["digest", step.index, feed.name] = _new_stream_digest(step, feed, frame, load)
+    return known
+
+
+def _new_stream_digest(
+    step: Step, feed: Feed, frame: Frame, load: Callable[[Digest], Digest] | None
+) -> Digest:
     def digest_of(entries: Iterable[tuple[str, Digest]]) -> Digest:
         return stream_digest(entries if load is None else ((key, load(digest)) for key, digest in entries))
 
@@ -159,13 +171,22 @@ def load_arguments(
 def _load_stream(
     program: Program, step: Step, feed: Feed, frame: Frame, values: Values, found: Arguments
 ) -> None:
+    assert feed.collects is not None
+    collected = frame.above(feed.up).scopes[feed.collects].collected
+    name = "stream", step.index, feed.name
+    if name in collected:
+        found.values[feed.name] = collected[name]
+        return
     if feed.inner is None:
-        found.values[feed.name] = StoredStream(entries_of(step, feed, frame), values, feed.convert)
+        stream = StoredStream(entries_of(step, feed, frame), values, feed.convert)
     else:
-        found.values[feed.name] = NestedStream(nested_entries_of(step, feed, frame), values, feed.convert)
+        stream = NestedStream(nested_entries_of(step, feed, frame), values, feed.convert)
+    found.values[feed.name] = stream
     is_artifact = program.steps[feed.step].output_types[feed.output] == ARTIFACT
     is_there = values.can_load if is_artifact else values.has
-    if not all(is_there(digest) for _, digest in _all_entries(step, feed, frame)):
+    if all(is_there(digest) for _, digest in _all_entries(step, feed, frame)):
+        collected[name] = stream
+    else:
         found.streams_missing.add(feed.step)
 
 

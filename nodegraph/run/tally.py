@@ -95,4 +95,4 @@ class Tally:
 
 
 def _most_common(counted: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(counted.items(), key=lambda entry: -entry[1]))
+    return dict(sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))

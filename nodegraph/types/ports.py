@@ -6,6 +6,7 @@ import enum
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
@@ -225,6 +226,33 @@ def is_json(type_: Type) -> bool:
             return all(is_json(member) for member in members)
         case _:
             return True
+
+
+def members(type_: Type) -> tuple[Type, ...]:
+    """The types that a union is made of, or the type itself."""
+    return type_.members if isinstance(type_, OneOf) else (type_,)
+
+
+@lru_cache(maxsize=1024)
+def takes_as_float(type_: Type) -> bool:
+    """Whether an int is taken, and only because floats are."""
+    inside = members(type_)
+    return Scalar("float") in inside and not any(
+        member != Scalar("float") and accepts(member, Scalar("int")) for member in inside
+    )
+
+
+def has_python_form(type_: Type) -> bool:
+    """Whether a function gets something else than the JSON value: an Enum, a model, a path."""
+    match type_:
+        case Choice() | Record() | Scalar("path"):
+            return True
+        case ListOf(element) | DictOf(element):
+            return has_python_form(element)
+        case OneOf(inside):
+            return any(map(has_python_form, inside))
+        case _:
+            return False
 
 
 def is_optional(type_: Type) -> bool:

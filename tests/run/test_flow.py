@@ -27,7 +27,9 @@ def begin(lab):
     """Begins the flow of a graph; the items of its source `n` are emitted by `flow.emit`."""
 
     def start(nodes: dict[str, Any], *, items: int = 64, nbytes: int = 1 << 20) -> Flow:
-        return Flow(compile_program(check(lab.graph(nodes))), Bounds(items, nbytes))
+        flow = Flow(compile_program(check(lab.graph(nodes))), Bounds(items, nbytes))
+        flow.start({})
+        return flow
 
     return start
 
@@ -141,7 +143,7 @@ def test_a_call_whose_bytes_are_gone_waits_until_they_are_made_again(begin):
     gone = frame.results[0]
     flow.hold(frame, 1, [(frame, 0, gone)])
     flow.hold(frame, 2, [(frame, 0, gone)])
-    assert take(flow) == "remake n x"
+    assert take(flow) == "call n x"
     assert take(flow, running=(0,)) == "advance n"
     flow.remade(frame, 0, done(1))
     assert {take(flow), take(flow)} == {"call a x", "call b x"}

@@ -86,18 +86,6 @@ def test_equal_recipes_have_one_id_in_every_store(folder, tmp_path):
         assert store.recipe_record(12345) is None
 
 
-def test_what_a_node_was_made_of_is_recalled_by_graph_and_node(folder):
-    with Store.open(folder) as store:
-        store.remember_node("graph", "clip", b"first")
-        store.remember_node("graph", "clip", b"second")
-        store.remember_node("graphc", "lip", b"third")
-        assert store.recall_node("graph", "clip") == b"second"
-    with Store.open(folder) as store:
-        assert store.recall_node("graph", "clip") == b"second"
-        assert store.recall_node("graphc", "lip") == b"third"
-        assert store.recall_node("graph", "other") is None
-
-
 def test_the_expected_cost_of_a_type_is_the_mean_over_runs(folder):
     with Store.open(folder) as store:
         assert store.expected_seconds("video.svd") is None
