@@ -1,11 +1,11 @@
-# Everything a person does has one command: make demo, test, lint, bench, clean.
+# Everything a person does has one command: make demo, test, lint, bench, acknowledge, clean.
 # `demo` and `test` set up .venv from nothing; what is installed is pinned in constraints.txt.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench acknowledge clean
 
 demo: .venv/.installed
 	@$(BIN)/nodegraph run graphs/camera_motion.json
@@ -22,6 +22,10 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed-bench
 	@set -e; for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+# Node types whose code changed and whose results did not, or whose version was raised: TYPES, or all of them.
+acknowledge: .venv/.installed-dev
+	@$(BIN)/python tests/nodes/acknowledge.py $(TYPES)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

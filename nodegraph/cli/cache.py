@@ -21,7 +21,7 @@ from nodegraph.cli.options import (
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from nodegraph.store import Entry, Store, StoreStat
+    from nodegraph.store import Entry, Store, StoreStat, Use
 
 _SHOWN_ENTRIES = 50
 _KEY_CHARS = 16
@@ -34,7 +34,7 @@ app = typer.Typer(
 def stat(
     store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
 ) -> int:
-    """Count what the store holds, in all and by node type."""
+    """Count what the store holds and what it has saved, in all and by node type."""
     terminal = Terminal(json, quiet)
     with _open(store, read_only=True) as opened:
         counted = opened.stat()
@@ -92,7 +92,7 @@ def gc(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Remove the bytes that were not used for longest; without options, down to the default limit."""
+    """Remove the bytes that are worth least; without options, down to the default limit."""
     from nodegraph.show.wording import counted, size_text
     from nodegraph.store import default_size_limit
 
@@ -175,13 +175,46 @@ def _stat_text(folder: Path, counted: StoreStat) -> str:
         ("large values", f"{counted.blobs[0]:,}, {size_text(counted.blobs[1])}"),
         ("files", f"{counted.files[0]:,}, {size_text(counted.files[1])}"),
         ("runs", f"{counted.runs:,}"),
+        ("saved", _saved_text(counted.use)),
     ]
-    rows = [("type", "calls", "time", "size")]
+    rows = [("type", "calls", "time", "size", "cached", "saved")]
     rows += [
-        (entry.type_id, f"{entry.calls:,}", seconds_text(entry.seconds), size_text(entry.nbytes))
+        (
+            entry.type_id,
+            f"{entry.calls:,}",
+            seconds_text(entry.seconds),
+            size_text(entry.nbytes),
+            _rate_text(entry.use),
+            _span_text(entry.use.saved),
+        )
         for entry in counted.types
     ]
     return table(totals) + (f"\n\n{table(rows)}" if counted.types else "")
+
+
+def _saved_text(use: Use) -> str:
+    """What the memo was worth: `3.2 h of 5.1 h; 62 % of 1,000 calls did not have to run`."""
+    if use.hit_rate is None:
+        return "nothing has run yet"
+    needed = _span_text(use.spent + use.saved)
+    calls = use.executed + use.cached
+    return f"{_span_text(use.saved)} of {needed}; {_rate_text(use)} of {calls:,} calls did not have to run"
+
+
+def _rate_text(use: Use) -> str:
+    return "-" if use.hit_rate is None else f"{use.hit_rate:.0%}".replace("%", " %")
+
+
+def _span_text(seconds: float) -> str:
+    """A sum of durations in the unit that suits it, to a tenth."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _use_json(use: Use) -> dict[str, Any]:
+    return {"hit_rate": use.hit_rate, "saved_seconds": use.saved, "spent_seconds": use.spent}
 
 
 def _stat_json(folder: Path, counted: StoreStat) -> dict[str, Any]:
@@ -194,8 +227,14 @@ def _stat_json(folder: Path, counted: StoreStat) -> dict[str, Any]:
         "large": {"count": counted.blobs[0], "bytes": counted.blobs[1]},
         "files": {"count": counted.files[0], "bytes": counted.files[1]},
         "runs": counted.runs,
+        **_use_json(counted.use),
         "types": {
-            entry.type_id: {"calls": entry.calls, "seconds": entry.seconds, "bytes": entry.nbytes}
+            entry.type_id: {
+                "calls": entry.calls,
+                "seconds": entry.seconds,
+                "bytes": entry.nbytes,
+                **_use_json(entry.use),
+            }
             for entry in counted.types
         },
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from nodegraph.plan.cells import Notes
 from nodegraph.plan.explanation import Cause, Explanation, Made
-from nodegraph.plan.findings import Finding, Findings, Place
+from nodegraph.plan.findings import FILE_CHANGED, OTHER_FILES, Finding, Findings, Kind, Place
 from nodegraph.plan.forecast import reasons_of
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.walk import Walk
@@ -34,7 +35,7 @@ def explain(program: Program, store: Store, node: str, *, item: str | None = Non
     findings = Findings(program, store, walk, notes)
     chosen = range(len(notes.calls[step.index])) if item is None else _chosen(walk, step, item)
     told = [(at, told) for at in chosen if (told := notes.calls[step.index][at]) is not None]
-    wanted = [Place(step.index, False, at) for at, call in told if call.why is not None]
+    wanted = [Place(step.index, Kind.CALL, at) for at, call in told if call.why is not None]
     unlisted = list(_unlisted(program, walk, step)) if item is None else []
     causes = _Causes(program, walk, findings)
     roots = causes.of([*unlisted, *wanted])
@@ -72,24 +73,25 @@ class _Causes:
         findings = self._trace(places)
         number: dict[tuple[int, str, tuple[int, ...]], int] = {}
         groups: list[list[Place]] = []
-        cause: dict[Place, int] = {}
-        # A cause lies in an earlier step, or in the listing of the same one.
-        for place in sorted(findings, key=lambda place: (place.step, not place.lists, place.at)):
+        causes: dict[Place, tuple[int, ...]] = {}
+        # What a place follows from lies in an earlier step, or is of an earlier kind.
+        for place in sorted(findings):
             finding = findings[place]
-            because = tuple(dict.fromkeys(cause[other] for other in finding.follow))
+            because = tuple(dict.fromkeys(cause for other in finding.follow for cause in causes[other]))
+            if place.kind is Kind.STREAM:
+                causes[place] = because
+                continue
             known = number.setdefault((place.step, finding.why, because), len(groups))
             if known == len(groups):
                 groups.append([])
             groups[known].append(place)
-            cause[place] = known
+            causes[place] = (known,)
         self.found = [
             self._cause(group, findings, because)
             for group, (_, _, because) in zip(groups, number, strict=True)
         ]
-        counts = dict.fromkeys((cause[place] for place in places), 0)
-        for place in places:
-            counts[cause[place]] += 1
-        return tuple(sorted(counts, key=lambda known: -counts[known]))
+        counts = Counter(cause for place in places for cause in causes[place])
+        return tuple(sorted(counts, key=lambda cause: -counts[cause]))
 
     def _trace(self, places: Sequence[Place]) -> dict[Place, Finding]:
         found: dict[Place, Finding] = {}
@@ -117,7 +119,7 @@ class _Causes:
 
     def _path(self, place: Place) -> tuple[str, ...]:
         step = self._program.steps[place.step]
-        chain = step.chain if place.lists else step.node.output_chain
+        chain = step.chain if place.kind is Kind.LISTING else step.node.output_chain
         return self._walk.grid.tables[chain].paths[place.at]
 
 
@@ -141,7 +143,7 @@ def _unlisted(program: Program, walk: Walk, step: Step) -> Iterator[Place]:
     for depth, name in enumerate(step.node.output_chain, start=1):
         children = walk.grid.tables[step.node.output_chain[:depth]].children
         index = program.step(name).index
-        yield from (Place(index, True, at) for at, inside in enumerate(children) if inside is None)
+        yield from (Place(index, Kind.LISTING, at) for at, inside in enumerate(children) if inside is None)
 
 
 def _gone(program: Program, findings: Findings, step: Step) -> tuple[str, ...]:
@@ -159,8 +161,9 @@ def _with_files(why: str, files: Sequence[str]) -> str:
         return why
     rest = len(files) - _SHOWN_FILES
     names = ", ".join(files[:_SHOWN_FILES]) + (f" and {rest:,} more" if rest > 0 else "")
-    noun = "file" if len(files) == 1 else "files"
-    return f"{noun} {names} changed" if why == "file changed" else f"{why}, {noun} {names}"
+    named = f"file {names}" if len(files) == 1 else f"files {names}"
+    forms = {FILE_CHANGED: f"{named} changed", OTHER_FILES: f"made from other {named}"}
+    return forms.get(why, f"{why}, {named}")
 
 
 def _made(store: Store, walk: Walk, notes: Notes, step: Step, chosen: Iterable[int]) -> Made | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from nodegraph.check.checked import Chain
 from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Grid
 from nodegraph.plan.identity import StepIdentity
 from nodegraph.plan.keys import call_key, derived_seed, stream_digest
@@ -24,6 +25,7 @@ class Feeds:
         self._grid = grid
         self._store = store
         self._values = values
+        self._streams: dict[tuple[int, str, int], Digest | Blank] = {}
 
     def key(self, step: Step, identity: StepIdentity, index: int) -> CallIdentity | Blank:
         """The key of a call with the digests and the seed in it, or why it has none."""
@@ -51,17 +53,23 @@ class Feeds:
     def digest(self, step: Step, feed: Feed, index: int) -> Digest | Blank:
         """What one input brings into the key of a call, or why it brings nothing."""
         above, place = self._grid.above(step.chain, index, feed.up)
-        if feed.inner is not None:
-            nested = self._grid.nested(step, feed, above, place)
-            if isinstance(nested, Blank):
-                return nested
-            streams = ((key, self._stream_digest(feed, inside)) for key, inside in nested)
-            return _digest_of_known(streams) or UNKNOWN
-        if feed.collects is not None:
+        if feed.collects is None:
+            cell = self._grid.cells[feed.step][place]
+            return cell if isinstance(cell, Blank) else self._entering(feed, cell[feed.output]) or UNKNOWN
+        stream = (step.index, feed.name, place)
+        if stream not in self._streams:
+            self._streams[stream] = self._collected(step, feed, above, place)
+        return self._streams[stream]
+
+    def _collected(self, step: Step, feed: Feed, above: Chain, place: int) -> Digest | Blank:
+        if feed.inner is None:
             entries = self._grid.stream(step, feed, above, place)
             return entries if isinstance(entries, Blank) else self._stream_digest(feed, entries) or UNKNOWN
-        cell = self._grid.cells[feed.step][place]
-        return cell if isinstance(cell, Blank) else self._entering(feed, cell[feed.output]) or UNKNOWN
+        nested = self._grid.nested(step, feed, above, place)
+        if isinstance(nested, Blank):
+            return nested
+        streams = ((key, self._stream_digest(feed, inside)) for key, inside in nested)
+        return _digest_of_known(streams) or UNKNOWN
 
     def arguments(self, step: Step, index: int) -> dict[str, Any]:
         """The linked inputs of a call whose key is known.

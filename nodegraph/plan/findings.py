@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NamedTuple
 
 from nodegraph.check.checked import Chain
@@ -15,18 +16,30 @@ from nodegraph.plan.recorded import LastCalls
 from nodegraph.plan.walk import Walk
 from nodegraph.store import Store
 
+FILE_CHANGED = "file changed"
+OTHER_FILES = "made from other files"
+
 _SHOWN_NAMES = 3
 
 
-class Place(NamedTuple):
-    """A call: of a step for the item `at` a place of its table, or (`lists`) the one that lists items for it.
+class Kind(IntEnum):
+    """What a place is: in the order in which they follow from one another within a step."""
 
-    For a fan-out step, what does not list is the making of an item of the level that it gives.
-    """
+    LISTING = 0
+    """The call that lists items for the item at a place."""
+    CALL = 1
+    """The call for the item at a place; of a fan-out step, the making of an item of the level it gives."""
+    STREAM = 2
+    """All calls of a step in the stream that belongs to the item at a place."""
+
+
+class Place(NamedTuple):
+    """One or more calls of a step; of a stream, `level` is the fan-out step that it is taken off by."""
 
     step: int
-    lists: bool
+    kind: Kind
     at: int
+    level: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,7 @@ class Findings:
         self._gone: dict[int, tuple[str, ...]] = {}
         self.stale: dict[int, list[bool]] = {}
         self._stale_streams: dict[tuple[int, Chain, int], bool] = {}
+        self._streams: dict[Place, Finding] = {}
         for step in program.steps:
             self.stale[step.index] = self._stale(step)
 
@@ -112,11 +126,11 @@ class Findings:
         chain = (*above, self._steps[feed.collects].id)
         outer = self._walk.grid.tables[chain].children[place]
         if outer is None:
-            return (), [Place(feed.collects, True, place)]
+            return (), [Place(feed.collects, Kind.LISTING, place)]
         if feed.inner is None:
             return outer, []
         children = self._walk.grid.tables[(*chain, self._steps[feed.inner].id)].children
-        unlisted = [Place(feed.inner, True, index) for index in outer if children[index] is None]
+        unlisted = [Place(feed.inner, Kind.LISTING, index) for index in outer if children[index] is None]
         return [member for index in outer for member in children[index] or ()], unlisted
 
     def gone(self, feed: Feed) -> tuple[str, ...]:
@@ -150,9 +164,14 @@ class Findings:
     # Why
 
     def of(self, place: Place) -> Finding:
-        """Why a call would run, or gives something else than last time."""
+        """Why a call would run, or gives something else than last time.
+
+        Of a stream that a finding before has led to: how many of its items, and which.
+        """
         step = self._steps[place.step]
-        if place.lists:
+        if place.kind is Kind.STREAM:
+            return self._streams[place]
+        if place.kind is Kind.LISTING:
             told = self._notes.listings[step.index][place.at]
             return self._own(step, told) or self._inputs(step, place.at)
         told = self._notes.calls[step.index][place.at]
@@ -186,7 +205,7 @@ class Findings:
         if told is None or told.key is None:
             if told is not None and told.why not in (None, INPUTS_CHANGED):
                 return Finding(told.why or "", files=self._names(step, told))
-            return self.of(Place(step.index, True, parent))
+            return self.of(Place(step.index, Kind.LISTING, parent))
         own = self._own(step, told)
         if own is not None:
             return own
@@ -206,11 +225,11 @@ class Findings:
         if tuple(reads) == before.reads:
             return Finding("what its source says of it changed")
         if len(reads) != len(before.reads):
-            return Finding("made from other files", files=self._names(step, told))
+            return Finding(OTHER_FILES, files=self._names(step, told))
         changed = [
             path for (path, digest), known in zip(told.reads, before.reads, strict=True) if digest != known
         ]
-        return Finding("file changed", files=names_of(step, changed))
+        return Finding(FILE_CHANGED, files=names_of(step, changed))
 
     def _names(self, step: Step, told: Told) -> tuple[str, ...]:
         return names_of(step, [path for path, _ in told.reads])
@@ -218,7 +237,7 @@ class Findings:
     def _inputs(self, step: Step, index: int) -> Finding:
         """Which inputs of a call are others, or may be once what they come from has run."""
         if step.chain and self._is_new(step.chain, index):
-            return Finding("new item", (Place(self._by_id[step.chain[-1]].index, False, index),))
+            return Finding("new item", (Place(self._by_id[step.chain[-1]].index, Kind.CALL, index),))
         told = _Inputs()
         for feed in self._blamed(step, index):
             self._of_feed(step, feed, index, told)
@@ -252,15 +271,23 @@ class Findings:
         else:
             told.changed.append(feed.name)
         if feed.collects is None:
-            told.follow.append(Place(feed.step, False, place))
+            told.follow.append(Place(feed.step, Kind.CALL, place))
         else:
             self._of_stream(feed, above, place, told)
 
     def _of_stream(self, feed: Feed, above: Chain, place: int, told: _Inputs) -> None:
+        assert feed.collects is not None, "only streams are collected"
+        stream = Place(feed.step, Kind.STREAM, place, feed.collects)
+        if stream not in self._streams:
+            self._streams[stream] = self._in_stream(feed, above, place)
+        told.follow.append(stream)
+        if self._streams[stream].why:
+            told.counts[self._streams[stream].why] = None
+
+    def _in_stream(self, feed: Feed, above: Chain, place: int) -> Finding:
+        """How many items of a collected stream are new, changed or gone, and where they come from."""
         members, unlisted = self._members(feed, above, place)
         stale = [member for member in members if self.stale[feed.step][member]]
-        told.follow.extend(unlisted)
-        told.follow.extend(Place(feed.step, False, member) for member in stale)
         chain = self._steps[feed.step].node.output_chain
         new = sum(self._is_new(chain, member) for member in stale)
         gone = self.gone(feed)
@@ -270,8 +297,8 @@ class Findings:
             f"{len(gone):,} gone ({_some(gone)})" if gone else "",
         ]
         text = ", ".join(filter(None, counts))
-        if text and not unlisted:
-            told.counts[f"{text} of {len(members):,} items"] = None
+        follow = (*unlisted, *(Place(feed.step, Kind.CALL, member) for member in stale))
+        return Finding(f"{text} of {len(members):,} items" if text and not unlisted else "", follow)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from nodegraph.store.rows import Key, Row
 from nodegraph.store.runs import RunRecord
 from nodegraph.store.store import Store, default_size_limit
 from nodegraph.store.survey import Damage, Entry, StoreStat, TypeStat
+from nodegraph.store.uses import Use
 
 __all__ = [
     "Claim",
@@ -21,6 +22,7 @@ __all__ = [
     "StoreError",
     "StoreStat",
     "TypeStat",
+    "Use",
     "default_size_limit",
     "default_store_folder",
 ]

@@ -58,11 +58,11 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, read_only: bool = False, fill: Change[object] | None = None) -> Database:
-        """Open a database, checking its schema; lay it out and `fill` it if it is empty."""
-        connection = schema.connect(path, "ro" if read_only else "rwc")
+    def open(cls, path: Path, mode: schema.Mode = "rwc", *, fill: Change[object] | None = None) -> Database:
+        """Open a database, checking its schema; in mode `rwc`, lay it out and `fill` it if it is empty."""
+        connection = schema.connect(path, mode)
         try:
-            if not read_only:
+            if mode == "rwc":
                 connection.execute("PRAGMA journal_mode=WAL")
                 if schema.is_empty(connection):
                     schema.create(connection)
@@ -72,7 +72,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        return cls(path, connection, lambda: schema.connect(path, "ro" if read_only else "rw"))
+        return cls(path, connection, lambda: schema.connect(path, "rw" if mode == "rwc" else mode))
 
     @classmethod
     def in_memory(cls, path: Path, *, fill: Change[object] | None = None) -> Database:

@@ -1,13 +1,17 @@
-"""Making room: the bytes that were not used for longest go first, their rows stay.
+"""Making room: bytes go that are worth least, their rows stay.
 
-Use is recorded by run. What a live process has used in its present run is never evicted, so nothing
-that was used in the oldest live run or later is.
+A byte is worth what it took to compute, divided by the number of runs since it was last used: what was not
+used for longest goes first, but what is n times as dear stays n times as long. Use is recorded by run. What
+a live process has used in its present run is never evicted, so nothing that was used in the oldest live
+run or later is.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,29 +23,60 @@ from nodegraph.store.pending import forget_contents, forget_small
 from nodegraph.store.presence import is_alive
 from nodegraph.store.rows import short_id
 
+# What a byte is worth: the seconds it took to compute, in steps so wide that what one run has computed at
+# about the same expense goes in the order in which it stands in the index, and pages become free as a whole.
+# Below the first step, writing a byte again takes as long as computing it: there, only the time of the last
+# use counts. Every entry takes some bytes besides its own.
+_LOWEST = 1e-8
+_STEP = 4
+_STEPS = 14
+_ENTRY_BYTES = 100
+_STEPS_OF_COST = " ".join(
+    f"WHEN cost < {_LOWEST * _STEP**step!r} * (size + {_ENTRY_BYTES}) THEN {_STEP**step}.0"
+    for step in range(1, _STEPS)
+)
 # The casts and conditions leave out what flipped bytes made of an entry.
-_LEAST_RECENTLY_USED = """
-    SELECT kind, name, CAST(size AS INTEGER), CAST(inode AS INTEGER) FROM (
-        SELECT used, rowid AS age, -1 AS kind, name, length(body) AS size, 0 AS inode
+_CANDIDATES = """
+    SELECT kind, age, name, CAST(size AS INTEGER), CAST(inode AS INTEGER) FROM (
+        SELECT used, cost, rowid AS age, -1 AS kind, NULL AS name, length(body) AS size, 0 AS inode
         FROM small WHERE used < :before
         UNION ALL
-        SELECT used, rowid AS age, kind, name, size, inode FROM contents WHERE used < :before
-    ) WHERE kind IN (-1, 0, 1) AND typeof(name) = 'blob' AND length(name) = 32 AND size >= 0
-    ORDER BY used, age
+        SELECT used, cost, rowid AS age, kind, name, size, inode FROM contents WHERE used < :before
+    ) WHERE (kind = -1 OR (kind IN (0, 1) AND typeof(name) = 'blob' AND length(name) = 32))
+    AND size >= 0 AND :now > used
+"""
+_WORTH_LEAST = f"""
+    ORDER BY (CASE WHEN typeof(cost) <> 'real' THEN 1.0 {_STEPS_OF_COST} ELSE {_STEP**_STEPS}.0 END)
+    / (:now - used), used, age
 """
 _UNFINISHED = (
     "SELECT id, CAST(process AS BLOB) FROM runs WHERE finished IS NULL AND process NOT NULL ORDER BY id"
 )
 _HEADROOM = 10
 _SHARE = 4
+_AT_ONCE = 100_000
+_IN_A_STATEMENT = 2000
+_CLOCK_S = 2
+"""How far the clocks of a file system and of the processes may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evicted:
-    """What was evicted: how many values and files, and how many bytes they took."""
+    """What was evicted.
+
+    Attributes:
+        entries: how many values and files.
+        nbytes: the bytes they took.
+        inline: how many of those bytes in the index, where they leave gaps.
+    """
 
     entries: int
     nbytes: int
+    inline: int = 0
+
+    def plus(self, other: Evicted) -> Evicted:
+        """Both together."""
+        return Evicted(self.entries + other.entries, self.nbytes + other.nbytes, self.inline + other.inline)
 
 
 class SizeLimit:
@@ -100,32 +135,60 @@ def first_live_run(index: Index) -> int:
 
 def evict(index: Index, nbytes: int | None, *, before: int) -> Evicted:
     """Evict bytes last used in a run earlier than `before`, until `nbytes` are free (None: all)."""
+    started = time.time()
+    small, contents = _choose(index, nbytes, before)
+    evicted = Evicted(0, 0)
+    # In the order of the table, so that each transaction touches few of its pages.
+    rows = array("q", sorted(small))
+    for start in range(0, len(rows), _AT_ONCE):
+        evicted = evicted.plus(_evict_small(index, rows[start : start + _AT_ONCE], before))
+    for start in range(0, len(contents), _AT_ONCE):
+        evicted = evicted.plus(_evict_files(index, contents[start : start + _AT_ONCE], before, started))
+    return evicted
 
-    def choose(connection: sqlite3.Connection) -> list[tuple[int, bytes, int, int]]:
-        chosen: list[tuple[int, bytes, int, int]] = []
-        freed = 0
-        for candidate in connection.execute(_LEAST_RECENTLY_USED, {"before": before}):
+
+def _choose(index: Index, nbytes: int | None, before: int) -> tuple[array[int], list[Content]]:
+    """What is worth least, until it makes up `nbytes`: the rows of small values, and files."""
+
+    def choose(connection: sqlite3.Connection) -> tuple[array[int], list[Content]]:
+        small, contents, freed = array("q"), list[Content](), 0
+        present = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM runs").fetchone()[0]
+        query = _CANDIDATES if nbytes is None else _CANDIDATES + _WORTH_LEAST
+        for kind, rowid, name, size, inode in connection.execute(query, {"before": before, "now": present}):
             if nbytes is not None and freed >= nbytes:
                 break
-            chosen.append(candidate)
-            freed += candidate[2]
-        return chosen
+            freed += size
+            if kind < 0:
+                small.append(rowid)
+            else:
+                contents.append(Content(name, Kind(kind), size, inode=inode))
+        return small, contents
 
-    chosen = index.read(choose)
-    small = [name for kind, name, _, _ in chosen if kind < 0]
-    contents = [
-        Content(name, Kind(kind), size, inode=inode) for kind, name, size, inode in chosen if kind >= 0
-    ]
+    return index.read(choose)
 
-    def forget(connection: sqlite3.Connection) -> None:
-        forget_small(connection, small)
-        forget_contents(connection, contents)
+
+def _evict_small(index: Index, rows: array[int], before: int) -> Evicted:
+    def forget(connection: sqlite3.Connection) -> Evicted:
+        sizes = _delete_unused(connection, "small", "rowid", rows, "length(body)", before)
+        return Evicted(len(sizes), sum(sizes), sum(sizes))
+
+    return index.write(forget)
+
+
+def _evict_files(index: Index, contents: Sequence[Content], before: int, started: float) -> Evicted:
+    by_id = {short_id(content.digest): content for content in contents}
+
+    def forget(connection: sqlite3.Connection) -> list[Content]:
+        ids = _delete_unused(connection, "contents", "id", sorted(by_id), "id", before)
+        gone = [by_id[id] for id in ids]
+        connection.execute("UPDATE totals SET bytes=bytes-?", (sum(content.size for content in gone),))
+        return gone
 
     # Entries first: a file without one is only found again, an entry without its file is taken for damage.
-    index.write(forget)
-    for content in contents:
-        _remove(index.layout, content)
-    return Evicted(len(chosen), sum(size for _, _, size, _ in chosen))
+    gone = index.write(forget)
+    for content in gone:
+        _remove(index.layout, content, started)
+    return Evicted(len(gone), sum(content.size for content in gone))
 
 
 def let_go(index: Index, digests: Sequence[bytes]) -> None:
@@ -142,16 +205,32 @@ def let_go(index: Index, digests: Sequence[bytes]) -> None:
         forget_contents(connection, found)
         return found
 
+    started = time.time()
     for content in index.write(forget):
-        _remove(index.layout, content)
+        _remove(index.layout, content, started)
 
 
-def _remove(layout: Layout, content: Content) -> None:
-    """Remove a file, unless another process has put a new one in its place meanwhile."""
+def _delete_unused(
+    connection: sqlite3.Connection, table: str, key: str, keys: Sequence[int], returning: str, before: int
+) -> list[int]:
+    """Delete entries, except those used in the run `before` or later; return a column of those deleted."""
+    gone: list[int] = []
+    for start in range(0, len(keys), _IN_A_STATEMENT):
+        group = keys[start : start + _IN_A_STATEMENT]
+        where = f"used<{before:d} AND {key} IN ({','.join('?' * len(group))})"
+        statement = f"DELETE FROM {table} WHERE {where} RETURNING {returning}"
+        gone += [value for (value,) in connection.execute(statement, group)]
+    return gone
+
+
+def _remove(layout: Layout, content: Content, started: float) -> None:
+    """Remove a file, unless another process has put a new one in its place since the time `started`."""
     root = layout.blobs if content.kind == Kind.BLOB else layout.files
     path = ContentFolder(root).path(content.digest)
     try:
-        if content.inode in (0, path.lstat().st_ino):
+        found = path.lstat()
+        # In a store that was copied, no file is the one that was recorded.
+        if content.inode in (0, found.st_ino) or found.st_ctime < started - _CLOCK_S:
             path.unlink()
     except FileNotFoundError:
         return

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nodegraph.store import schema
-from nodegraph.store.database import Change, Database, Failure, ReplacedError
+from nodegraph.store.database import Change, Database, Failure, ReplacedError, is_damage, is_unusable
 from nodegraph.store.errors import StoreError, store_error
 from nodegraph.store.layout import Layout
 from nodegraph.store.locks import exclusive
@@ -157,13 +157,22 @@ class Index:
         with self._writing:
             if self._database is not database:
                 return
+            if self.read_only:
+                self._database = self._read_again(database, error)
+                return
             if not is_lost(self.layout, error) and database.path.exists():
                 raise store_error(database.path, error) from error
             database.close()
-            if self.read_only:
-                self._database = read_damaged(self.layout, database.path, error, self._warn)
-                return
             self._replace(database, error)
+
+    def _read_again(self, database: Database, error: sqlite3.Error | UnicodeDecodeError) -> Database:
+        """What takes the place of a database that fails to be read."""
+        if not (is_damage(error) or is_unusable(error)):
+            raise store_error(database.path, error) from error
+        database.close()
+        if is_damage(error):
+            return read_damaged(self.layout, database.path, error, self._warn)
+        return read_index(self.layout, self._warn)
 
     def _replace(self, database: Database, error: BaseException | None) -> None:
         """Open what is in place of a closed database; first set that aside if it failed and is there."""

@@ -65,7 +65,7 @@ def read_index(layout: Layout, warn: Warn) -> Database:
     if not path.exists():
         return Database.in_memory(path)
     try:
-        return Database.open(path, read_only=True)
+        return _open_to_read(layout, path)
     except schema.NewerFormatError as newer:
         raise _newer(path, newer) from None
     except Failure as error:
@@ -74,8 +74,9 @@ def read_index(layout: Layout, warn: Warn) -> Database:
 
 def read_damaged(layout: Layout, path: Path, reason: BaseException, warn: Warn) -> Database:
     """What can be read of the database at `path`, in memory; nothing on the disk is changed."""
-    warn(f"{path} is damaged ({reason}); only what can still be read of it is used")
-    return Database.in_memory(path, fill=lambda connection: take_over(connection, path, layout))
+    problem = "is damaged" if is_damage(reason) else "cannot be opened"
+    warn(f"{path} {problem} ({reason}); only what can still be read of it is used")
+    return _copy(layout, path)
 
 
 def set_aside(path: Path, aside: Path) -> None:
@@ -89,6 +90,20 @@ def set_aside(path: Path, aside: Path) -> None:
 def is_lost(layout: Layout, error: BaseException) -> bool:
     """Whether the database, not the place where it lies, is what makes SQLite fail."""
     return is_damage(error) or (is_unusable(error) and _is_writable(layout.folder))
+
+
+def _open_to_read(layout: Layout, path: Path) -> Database:
+    try:
+        return Database.open(path, "ro")
+    except Failure as error:
+        if not is_unusable(error):
+            raise
+    # Beside a log SQLite wants its shared memory file, which cannot be made in a folder of somebody else.
+    return _copy(layout, path) if committed_frames(_log(path)) else Database.open(path, "immutable")
+
+
+def _copy(layout: Layout, path: Path) -> Database:
+    return Database.in_memory(path, fill=lambda connection: take_over(connection, path, layout))
 
 
 def _open_missing(layout: Layout, path: Path, warn: Warn) -> Database:
@@ -114,7 +129,7 @@ def _begin_anew(layout: Layout, problem: str, warn: Warn) -> Database:
     except (OSError, *Failure) as error:
         raise store_error(path, error) from error
     warn(
-        f"{problem}; it was set aside as {aside.name}, {count:,} entries could be read of it, "
+        f"{problem}; it is set aside as {aside.name}, {count:,} entries could be read of it, "
         "and what else it recorded is computed again"
     )
     return database

@@ -7,6 +7,7 @@ files an entry was found. Of several entries of one name the one that was record
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from itertools import islice
 from pathlib import Path
@@ -74,18 +75,30 @@ def take_over(connection: sqlite3.Connection, damaged: Path, layout: Layout) -> 
 
 
 def recount(connection: sqlite3.Connection, layout: Layout) -> None:
-    """Enter the files that have no entry, unchecked, so that each is hashed when first loaded; add up."""
-    for kind, root in ((Kind.BLOB, layout.blobs), (Kind.FILE, layout.files)):
-        present = ContentFolder(root).entries() if root.is_dir() else ()
-        connection.executemany(
-            "INSERT OR IGNORE INTO contents VALUES (?,0,0,?,?,?,0,0,0)",
-            ((short_id(digest), digest, kind, stat.st_size) for digest, stat in present),
-        )
-    connection.execute("UPDATE totals SET bytes=(SELECT coalesce(sum(size), 0) FROM contents)")
+    """Enter the files that have no entry, and go on from the number of the last run."""
+    enter_files(connection, layout, math.inf)
     latest = max((int(run.name) for run in layout.runs.glob("*") if run.name.isdecimal()), default=0)
     known = connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0]
     connection.execute("DELETE FROM sqlite_sequence")
     connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', ?)", (max(latest, known),))
+
+
+def enter_files(connection: sqlite3.Connection, layout: Layout, before: float) -> None:
+    """Enter the files that have no entry and were there at the time `before`; add up all files.
+
+    They are entered unchecked, so that each is hashed when it is first loaded.
+    """
+    for kind, root in ((Kind.BLOB, layout.blobs), (Kind.FILE, layout.files)):
+        present = ContentFolder(root).entries() if root.is_dir() else ()
+        connection.executemany(
+            "INSERT OR IGNORE INTO contents VALUES (?,0,0,?,?,?,0,0,0)",
+            (
+                (short_id(digest), digest, kind, stat.st_size)
+                for digest, stat in present
+                if stat.st_ctime < before
+            ),
+        )
+    connection.execute("UPDATE totals SET bytes=(SELECT coalesce(sum(size), 0) FROM contents)")
 
 
 def _fill(part: Path, damaged: Path, layout: Layout) -> int:

@@ -57,31 +57,21 @@ class NewerFormatError(Exception):
     """An index that a newer version of nodegraph made."""
 
 
-Mode = Literal["ro", "rw", "rwc", "memory"]
+Mode = Literal["ro", "immutable", "rw", "rwc", "memory"]
 
 
 def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     """A connection with the settings that every one has; text comes as bytes.
 
-    In mode `memory` all connections of one path share a database, which lasts as long as one of them.
+    In mode `memory` all connections of one path share a database, which lasts as long as one of them. In
+    mode `immutable` the log is not read, and nothing is locked.
 
     Raises:
         sqlite3.Error: if the database cannot be opened, or in mode `rw` is not there.
     """
-    try:
-        connection = _open(path, "mode=memory&cache=shared" if mode == "memory" else f"mode={mode}")
-    except sqlite3.OperationalError:
-        if mode != "ro":
-            raise
-        # Beside a log SQLite wants its shared memory file; where none can be made, the log is not read.
-        connection = _open(path, "mode=ro&immutable=1")
-    connection.text_factory = bytes
-    return connection
-
-
-def _open(path: Path, options: str) -> sqlite3.Connection:
+    options = {"immutable": "ro&immutable=1", "memory": "memory&cache=shared"}.get(mode, mode)
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?{options}",
+        f"file:{quote(str(path))}?mode={options}",
         uri=True,
         timeout=_PATIENCE_S,
         isolation_level=None,
@@ -91,6 +81,7 @@ def _open(path: Path, options: str) -> sqlite3.Connection:
         for setting in _SETTINGS:
             connection.execute(f"PRAGMA {setting}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.text_factory = bytes
     except BaseException:
         connection.close()
         raise

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from nodegraph.store.contents import Content, ContentFolder
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from nodegraph.store.journal import Journal
 
 _GATHER_S = 0.1
+# A disk makes many files durable in little more time than one.
+_SYNCED_AT_ONCE = 8
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-# An entry that was evicted meanwhile must not come back.
-_SETTLE = "UPDATE contents SET mtime_ns=?, ctime_ns=?, inode=? WHERE id=? AND name=? AND size=?"
+# Many in one statement: between two of them a busy process may take milliseconds to go on.
+_AT_ONCE = 2000
 
 
 class Settling:
@@ -79,7 +82,9 @@ class Settling:
         """Sync all files that wait; those that cannot be are hashed when they are next read."""
         with self._guard:
             waiting = list(self._waiting.values())
-        synced = [content for content in waiting if self._sync(content)]
+        if not waiting:
+            return
+        synced = self._synced(waiting)
         with suppress(StoreError):
             # Their entries first: there may be none to change yet.
             self._journal.flush()
@@ -88,6 +93,16 @@ class Settling:
             for content in waiting:
                 if self._waiting.get(content.digest) is content:
                     del self._waiting[content.digest]
+
+    def _synced(self, contents: list[Content]) -> list[Content]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        try:
+            with ThreadPoolExecutor(min(len(contents), _SYNCED_AT_ONCE), "store: sync") as threads:
+                return list(compress(contents, threads.map(self._sync, contents)))
+        except RuntimeError:
+            # Python is about to end and starts no threads any more.
+            return []
 
     def _sync(self, content: Content) -> bool:
         """Have a file on the disk; whether it is still the one that was entered."""
@@ -102,7 +117,18 @@ class Settling:
             return False
 
 
-def _settle(connection: sqlite3.Connection, contents: Iterable[Content]) -> None:
-    connection.executemany(
-        _SETTLE, [(c.mtime_ns, c.ctime_ns, c.inode, short_id(c.digest), c.digest, c.size) for c in contents]
-    )
+def _settle(connection: sqlite3.Connection, contents: Sequence[Content]) -> None:
+    """Enter the stats of files; what was evicted meanwhile does not come back."""
+    for start in range(0, len(contents), _AT_ONCE):
+        group = contents[start : start + _AT_ONCE]
+        stats = ",".join(["(?,?,?,?,?,?)"] * len(group))
+        connection.execute(
+            f"WITH known(id, name, size, mtime_ns, ctime_ns, inode) AS (VALUES {stats}) "
+            "UPDATE contents SET mtime_ns=known.mtime_ns, ctime_ns=known.ctime_ns, inode=known.inode "
+            "FROM known WHERE contents.id=known.id AND contents.name=known.name AND contents.size=known.size",
+            [
+                entry
+                for c in group
+                for entry in (short_id(c.digest), c.digest, c.size, c.mtime_ns, c.ctime_ns, c.inode)
+            ],
+        )

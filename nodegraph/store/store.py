@@ -84,7 +84,7 @@ class Store:
         Args:
             folder: where the store is; relative to the working directory.
             read_only: whether nothing is to be recorded.
-            size_limit: bytes to stay under by evicting what was used least recently; None for no limit.
+            size_limit: bytes to stay under by evicting what is worth least; None for no limit.
             on_warning: called with each warning as it is given, from any thread.
 
         Raises:
@@ -365,7 +365,9 @@ class Store:
         return verify(self._index, self._journal, self._values, self._files)
 
     def gc(self, *, max_size: int | None = None, older_than: float | None = None) -> Evicted:
-        """Evict bytes, the least recently used first; never what a live process uses in its run.
+        """Evict bytes, the least recently used first, weighted by what they cost to compute.
+
+        Never what a live process uses in its run.
 
         Args:
             max_size: bytes that values, files and index may take afterwards.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
 from nodegraph.store.blobs import parse_inline
@@ -12,6 +13,7 @@ from nodegraph.store.eviction import stored_bytes
 from nodegraph.store.index import Index
 from nodegraph.store.rows import Key, Row, short_id, unpack, unpack_row, unseal
 from nodegraph.store.schema import FACTS
+from nodegraph.store.uses import Use, unpack_use
 from nodegraph.types.wire import Digest
 
 if TYPE_CHECKING:
@@ -23,12 +25,21 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class TypeStat:
-    """What is recorded of one node type: calls, what they took, and the bytes of their outputs."""
+    """What is recorded of one node type.
+
+    Attributes:
+        type_id: the node type.
+        calls: calls that have a row.
+        seconds: what they took.
+        nbytes: the bytes of their outputs that are here.
+        use: what ran and what did not have to, over all runs.
+    """
 
     type_id: str
     calls: int
     seconds: float
     nbytes: int
+    use: Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class StoreStat:
         files: adopted files, and their bytes.
         failures: calls that failed last time.
         runs: recorded runs.
+        use: what ran and what did not have to, over all runs.
         types: by node type, the largest first; bytes that two types share count for both.
     """
 
@@ -53,6 +65,7 @@ class StoreStat:
     files: tuple[int, int]
     failures: int
     runs: int
+    use: Use
     types: tuple[TypeStat, ...]
 
 
@@ -76,6 +89,7 @@ class Damage:
 
 def survey(index: Index) -> StoreStat:
     """Count what an index holds."""
+    uses = _uses(index)
     return StoreStat(
         stored_bytes(index),
         _count(index, "rows"),
@@ -84,7 +98,8 @@ def survey(index: Index) -> StoreStat:
         _count_kind(index, Kind.FILE),
         _count(index, "failures"),
         _count(index, "runs"),
-        _by_type(index),
+        reduce(Use.plus, uses.values(), Use()),
+        _by_type(index, uses),
     )
 
 
@@ -92,16 +107,11 @@ def entries(index: Index, type_id: str | None) -> list[Entry]:
     """The sound rows of an index in the order of recording, of one node type or of all."""
     types = _types(index)
     sizes = _sizes(index)
-    found: list[Entry] = []
-    for name, body in _scan(index, "rows"):
-        payload = unseal("rows", name, body)
-        if payload is not None:
-            row = unpack_row(payload)
-            own = types.get(row.recipe, "")
-            if type_id in (None, own):
-                nbytes = sum(sizes.get(short_id(output), 0) for output in row.outputs)
-                found.append(Entry(Key(name), own, row, nbytes))
-    return found
+    return [
+        Entry(key, own, row, sum(sizes.get(short_id(output), 0) for output in row.outputs))
+        for key, row in _rows(index)
+        if type_id in (None, own := types.get(row.recipe, ""))
+    ]
 
 
 def verify(index: Index, journal: Journal, values: Values, files: Files) -> list[Damage]:
@@ -186,18 +196,48 @@ def _sizes(index: Index) -> dict[int, int]:
     return {short: size for short, size in index.all(query) if isinstance(size, int)}
 
 
-def _by_type(index: Index) -> tuple[TypeStat, ...]:
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries(index, None):
-        groups.setdefault(entry.type_id, []).append(entry)
+def _rows(index: Index) -> Iterator[tuple[Key, Row]]:
+    """The sound rows in the order of recording."""
+    for name, body in _scan(index, "rows"):
+        payload = unseal("rows", name, body)
+        if payload is not None:
+            yield Key(name), unpack_row(payload)
+
+
+def _uses(index: Index) -> dict[str, Use]:
+    """What was used of the memo, by node type."""
+    payloads = (unseal("uses", name, body) for name, body in _scan(index, "uses"))
+    return dict(unpack_use(payload) for payload in payloads if payload is not None)
+
+
+class _Count:
+    """What the rows of one node type come to, with the outputs they name."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+        self.outputs: set[int] = set()
+
+    def add(self, row: Row) -> None:
+        self.calls += 1
+        self.seconds += row.seconds
+        self.outputs.update(map(short_id, row.outputs))
+
+
+def _by_type(index: Index, uses: dict[str, Use]) -> tuple[TypeStat, ...]:
+    types = _types(index)
+    counts: dict[str, _Count] = {type_id: _Count() for type_id in uses}
+    for _, row in _rows(index):
+        counts.setdefault(types.get(row.recipe, ""), _Count()).add(row)
     sizes = _sizes(index)
     stats = [
         TypeStat(
             type_id,
-            len(group),
-            sum(entry.row.seconds for entry in group),
-            sum(sizes.get(short, 0) for short in {short_id(o) for entry in group for o in entry.row.outputs}),
+            count.calls,
+            count.seconds,
+            sum(sizes.get(output, 0) for output in count.outputs),
+            uses.get(type_id, Use()),
         )
-        for type_id, group in groups.items()
+        for type_id, count in counts.items()
     ]
     return tuple(sorted(stats, key=lambda stat: (-stat.nbytes, stat.type_id)))

@@ -10,27 +10,34 @@ from pathlib import Path
 from nodegraph.store.errors import StoreError
 from nodegraph.store.eviction import Evicted, evict, first_live_run, stored_bytes
 from nodegraph.store.index import Index
-from nodegraph.store.schema import FACTS
+from nodegraph.store.salvage import enter_files
+from nodegraph.store.schema import FACTS, PAGE_BYTES
 
-_WASTE = 4
+_WASTE = 10
+"""One part in how many an index may consist of gaps."""
+_SETTLED_S = 60
+"""How long ago a file was put in its place, for its entry not to be still on its way."""
 
 
 def collect(index: Index, *, max_size: int | None, older_than: float | None) -> Evicted:
     """Evict by age, then by size, and remove what was set aside as damaged."""
     before = first_live_run(index)
     evicted = Evicted(0, 0)
+    since = time.time()
+    _enter_strays(index)
     if older_than is not None:
-        since = time.time() - older_than
+        since -= older_than
         cutoff = index.one("SELECT min(id) FROM runs WHERE started>=?", (since,))[0]
         evicted = evict(index, None, before=before if cutoff is None else min(before, int(cutoff)))
         _remove_older(index, since, before)
-    if max_size is not None:
-        excess = stored_bytes(index) - max_size
-        if excess > 0:
-            more = evict(index, excess, before=before)
-            evicted = Evicted(evicted.entries + more.entries, evicted.nbytes + more.nbytes)
     _remove_damaged(index)
-    _compact(index, before)
+    _compact(index, before, evicted.inline)
+    while max_size is not None and (excess := stored_bytes(index) - max_size) > 0:
+        more = evict(index, excess, before=before)
+        evicted = evicted.plus(more)
+        # Small values leave gaps in the pages of the index, which count until they are closed.
+        if not (more.entries and _compact(index, before, more.inline)):
+            break
     return evicted
 
 
@@ -54,7 +61,7 @@ def clear(index: Index) -> None:
     for folder in (layout.blobs, layout.files, layout.work, layout.runs):
         _empty(folder)
     _remove_damaged(index)
-    _compact(index, latest + 1)
+    _compact(index, latest + 1, 0)
 
 
 def _remove_older(index: Index, since: float, before: int) -> None:
@@ -74,12 +81,28 @@ def _remove_damaged(index: Index) -> None:
         _remove(path)
 
 
-def _compact(index: Index, before: int) -> None:
-    """Give the free pages of the index back to the disk, where nobody is in a run and there are many."""
-    free = int(index.one("PRAGMA freelist_count")[0])
+def _enter_strays(index: Index) -> None:
+    """Enter files that have no entry, left by a process that died or by an index that was lost."""
+    settled = time.time() - _SETTLED_S
+    index.write(lambda connection: enter_files(connection, index.layout, settled))
+
+
+def _compact(index: Index, before: int, nbytes: int) -> bool:
+    """Close the gaps in the index, where nobody is in a run and they are large; whether that was done.
+
+    Args:
+        index: the index.
+        before: the oldest live run.
+        nbytes: what was removed from it at most, besides its free pages.
+    """
+    free = int(index.one("PRAGMA freelist_count")[0]) * PAGE_BYTES + nbytes
     latest = int(index.one("SELECT coalesce(max(id), 0) FROM runs")[0])
-    if before > latest and free * _WASTE > int(index.one("PRAGMA page_count")[0]):
-        index.execute("VACUUM")
+    if before <= latest or free * _WASTE < int(index.one("PRAGMA page_count")[0]) * PAGE_BYTES:
+        return False
+    # The copy that is made of the index may be larger than memory.
+    for statement in ("PRAGMA temp_store=FILE", "VACUUM", "PRAGMA temp_store=MEMORY"):
+        index.execute(statement)
+    return True
 
 
 def _empty(folder: Path) -> None:

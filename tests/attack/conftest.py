@@ -210,6 +210,11 @@ class Site:
         fields = (line.split() for line in file.read_text().splitlines()) if file.exists() else ()
         return [Note(what, call, int(wall), int(cpu), int(pid)) for what, call, wall, cpu, pid in fields]
 
+    def noted_bytes(self) -> int:
+        """How much the calls wrote so far."""
+        file = self.folder / "calls"
+        return file.stat().st_size if file.exists() else 0
+
     def published(self) -> dict[str, bytes]:
         """The files of what was published, without what tells where they come from."""
         files = (path for path in (self.folder / "out").rglob("*") if path.is_file())

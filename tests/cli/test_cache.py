@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+
+from nodegraph.store import Store
 
 
 @pytest.fixture
@@ -19,6 +24,27 @@ def test_stat_counts_calls_by_node_type(run_cli, ran, demo_env):
     assert counted["runs"] == 1
     text = run_cli("cache", "stat", env=demo_env).stdout
     assert "demo.halve" in text
+
+
+def test_stat_tells_hit_rates_and_what_was_saved_in_all_and_by_type(run_cli, demo_env, tmp_path):
+    with Store.open(tmp_path / ".nodegraph") as store:
+        store.record_use("demo.slow", executed=1, spent=6840.0, cached=3, saved=11520.0)
+        store.record_use("demo.new", executed=1, spent=0.0, cached=0, saved=0.0)
+    counted = json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)
+    assert (counted["hit_rate"], counted["saved_seconds"], counted["spent_seconds"]) == (0.6, 11520.0, 6840.0)
+    slow = counted["types"]["demo.slow"]
+    assert (slow["hit_rate"], slow["saved_seconds"], slow["spent_seconds"]) == (0.75, 11520.0, 6840.0)
+    assert counted["types"]["demo.new"]["hit_rate"] == 0.0
+    text = run_cli("cache", "stat", env=demo_env).stdout
+    assert "3.2 h of 5.1 h; 60 % of 5 calls did not have to run" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("demo.slow")]
+    assert line.split()[-4:] == ["75", "%", "3.2", "h"]
+
+
+def test_stat_of_a_store_in_which_nothing_ran_has_no_rate(run_cli, demo_env, tmp_path):
+    Store.open(tmp_path / ".nodegraph").close()
+    assert json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)["hit_rate"] is None
+    assert "nothing has run yet" in run_cli("cache", "stat", env=demo_env).stdout
 
 
 def test_ls_lists_the_latest_first_and_says_how_many_more(run_cli, ran, demo_env):
@@ -83,3 +109,109 @@ def test_gc_shrinks_to_the_size_and_the_rows_stay(run_cli, ran, demo_env):
 def test_clear_empties_the_store(run_cli, ran, demo_env):
     assert run_cli("cache", "clear", env=demo_env).exit == 0
     assert json.loads(run_cli("cache", "stat", "--json", env=demo_env).stdout)["calls"] == 0
+
+
+READING = [
+    ("cache", "stat", "--json"),
+    ("cache", "ls", "--json"),
+    ("cache", "why", "halve", "--json"),
+    ("plan", "graph.json", "--json"),
+    ("get", "graph.json", "low", "--json"),
+]
+
+
+@pytest.fixture
+def run_powerless(tmp_path, cli_env, demo_env):
+    """Runs the command line without the right to write what the modes of files and folders forbid."""
+    # In a namespace of its own, root is a user like any other.
+    powerless = ("unshare", "--user") if os.geteuid() == 0 else ()
+    tried = subprocess.run([*powerless, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"root can write anywhere here: {tried.stderr.strip()}")
+
+    def run(*arguments):
+        command = [*powerless, sys.executable, "-m", "nodegraph.cli", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**cli_env, **demo_env}, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def closed(ran, tmp_path):
+    """A store whose files and folders nobody may write."""
+    store = tmp_path / ".nodegraph"
+    yield store
+    for path in (store, *store.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+def close(store):
+    for path in (*store.rglob("*"), store):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def content_of(store):
+    return {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+
+
+def answers(run, ran):
+    commands = [[str(ran) if part == "graph.json" else part for part in command] for command in READING]
+    ended = [run(*command) for command in commands]
+    assert [(each.returncode, each.stderr) for each in ended] == [(0, "")] * len(ended)
+    return [json.loads(each.stdout) for each in ended]
+
+
+def test_a_store_that_cannot_be_written_answers_all_that_only_reads(ran, closed, run_powerless):
+    expected = answers(run_powerless, ran)
+    assert expected[0]["types"]["demo.halve"]["calls"] == 6
+    close(closed)
+    before = content_of(closed)
+    assert answers(run_powerless, ran) == expected
+    assert content_of(closed) == before
+
+
+@pytest.mark.parametrize("shared_memory", [True, False])
+def test_the_log_that_a_killed_run_has_left_is_read_where_nothing_can_be_written(
+    ran, closed, run_powerless, tmp_path, shared_memory
+):
+    expected = answers(run_powerless, ran)
+    with Store.open(closed) as store:
+        # What is in the log alone: all of it, since nothing is copied out of it while the store is open.
+        store.record_use("demo.halve", executed=1, spent=1.0, cached=4, saved=4.0)
+        store.flush()
+        left = {path: path.read_bytes() for path in closed.glob("index.db*")}
+    assert len(left) == 3
+    for path, content in left.items():
+        if shared_memory or not path.name.endswith("-shm"):
+            path.write_bytes(content)
+    close(closed)
+    found = answers(run_powerless, ran)
+    assert found[0]["types"]["demo.halve"]["saved_seconds"] >= 4.0
+    assert found[1:] == expected[1:]
+
+
+def test_a_run_on_a_store_that_cannot_be_written_is_one_clear_error(ran, closed, run_powerless):
+    close(closed)
+    ended = run_powerless("run", ran, "--set", "halve.at=0.25")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "write permission" in ended.stderr
+    assert "--store" in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_store_of_another_user_is_read_while_he_uses_it(ran, closed, run_powerless):
+    expected = answers(run_powerless, ran)
+    with Store.open(closed) as store:
+        run = store.begin_run("graph", b"")
+        store.record_use("demo.halve", executed=1, spent=1.0, cached=4, saved=4.0)
+        store.flush()
+        for path in (closed, *closed.rglob("*")):
+            os.chown(path, 65534, 65534)
+        found = answers(run_powerless, ran)
+        assert found[0]["types"]["demo.halve"]["saved_seconds"] >= 4.0
+        assert found[1:] == expected[1:]
+        store.finish_run(run, True, b"")

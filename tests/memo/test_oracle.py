@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given, note, reject, settings
 from hypothesis import strategies as st
 
+from nodegraph.run.closing import close_unused
 from tests.memo.oracle_graphs import Dice, draw_choice, draw_state, edit
 from tests.memo.oracle_states import Invalid, State
 from tests.memo.oracle_world import EVERYTHING, World
@@ -34,6 +37,17 @@ GRAPHS = st.tuples(
 EDITS = st.lists(
     st.tuples(st.binary(min_size=14, max_size=14), st.binary(min_size=3, max_size=40)), max_size=5
 )
+
+
+@contextmanager
+def place(root: Path) -> Iterator[Path]:
+    """A new folder; a store in it may still write down what was used last."""
+    folder = Path(tempfile.mkdtemp(dir=root))
+    try:
+        yield folder
+    finally:
+        close_unused()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def told(state: State) -> str:
@@ -62,9 +76,9 @@ def change(states: Sequence[State], dice: Dice) -> tuple[str, State]:
     return edit(states[-1], dice)
 
 
-def try_all(graph, edits, folder: str, *, jobs: int = 1, losing: bool = False) -> None:
+def try_all(graph, edits, folder: Path, *, jobs: int = 1, losing: bool = False) -> None:
     """Run a graph, and run it again after each edit."""
-    world = World(Path(folder))
+    world = World(folder)
     try:
         states = [draw_state(*graph)]
         world.evaluate(states[0], EVERYTHING)
@@ -88,30 +102,30 @@ def try_all(graph, edits, folder: str, *, jobs: int = 1, losing: bool = False) -
 
 @examples(70)
 @given(GRAPHS, EDITS)
-def test_run_after_any_edits_executes_what_the_oracle_says(graph, edits):
-    with tempfile.TemporaryDirectory() as folder:
+def test_run_after_any_edits_executes_what_the_oracle_says(tmp_path, graph, edits):
+    with place(tmp_path) as folder:
         try_all(graph, edits, folder)
 
 
 @examples(50)
 @given(GRAPHS, EDITS)
-def test_run_after_edits_and_lost_bytes_makes_again_only_what_is_needed(graph, edits):
-    with tempfile.TemporaryDirectory() as folder:
+def test_run_after_edits_and_lost_bytes_makes_again_only_what_is_needed(tmp_path, graph, edits):
+    with place(tmp_path) as folder:
         try_all(graph, edits, folder, losing=True)
 
 
 @examples(30)
 @given(GRAPHS, EDITS)
-def test_run_of_several_calls_at_once_comes_to_the_same(graph, edits):
-    with tempfile.TemporaryDirectory() as folder:
+def test_run_of_several_calls_at_once_comes_to_the_same(tmp_path, graph, edits):
+    with place(tmp_path) as folder:
         try_all(graph, edits, folder, jobs=4, losing=True)
 
 
 @settings(examples(3), max_examples=3)
 @given(GRAPHS, st.binary(min_size=14, max_size=14))
-def test_run_in_another_process_finds_what_this_one_left(run_cli, graph, how):
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
+def test_run_in_another_process_finds_what_this_one_left(run_cli, tmp_path, graph, how):
+    with place(tmp_path) as folder:
+        world = World(folder)
         try:
             before = draw_state(*graph)
             world.evaluate(before, EVERYTHING)

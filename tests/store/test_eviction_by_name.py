@@ -22,5 +22,6 @@ def test_evicted_values_are_gone_and_their_rows_stay(tmp_path: Path) -> None:
         assert store.get(digest(large)) is None
         assert store.get(digest(kept)) is not None
         assert store.lookup(key) is not None
+        assert [path for path in (tmp_path / "store/blobs").rglob("*") if path.is_file()] == []
         assert store.verify() == []
         assert store.warnings == []

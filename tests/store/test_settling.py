@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +167,28 @@ def test_values_put_while_others_are_synced_are_synced_too(folder, wired, large,
     monkeypatch.undo()
     assert len(known(folder)) > 1
     assert all(known(folder))
+
+
+NOT_CLOSED = """
+import sys
+from pathlib import Path
+import numpy as np
+from nodegraph.store import Store
+from nodegraph.types.wire import digest, encode
+
+store = Store.open(Path(sys.argv[1]))
+for number in range(50):
+    wire = encode(np.arange(number, number + 16384, dtype=np.int32))
+    store.put(digest(wire), wire)
+store.flush()
+"""
+
+
+def test_process_that_ends_without_closing_its_store_says_nothing_and_loses_nothing(folder, wired, large):
+    ended = subprocess.run(
+        [sys.executable, "-c", NOT_CLOSED, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    with Store.open(folder) as store:
+        assert all(store.get(wired(large(number))[0]) is not None for number in range(50))
+        assert store.warnings == []

@@ -86,8 +86,17 @@ class Outline:
     def parts_of(self, name: str) -> Mapping[str, NormalForm]:
         """The normal forms of a definition by qualified name; of a class, one for each of its members."""
         if name not in self._parts:
-            self._parts[name] = self._read_parts(name, self.definitions[name])
+            statements = tuple(found for found in self.definitions[name] if not _defines_another(found, name))
+            self._parts[name] = self._read_parts(name, statements) if statements else {}
         return self._parts[name]
+
+    def registered_with(self, name: str) -> list[str]:
+        """The functions and classes of the module whose decorators may change what a name stands for."""
+        return [
+            found.name
+            for found in self.definitions[name]
+            if isinstance(found, DEFS) and _defines_another(found, name)
+        ]
 
     def found(self, code: CodeType) -> tuple[FoundFunction, ...]:
         """The functions that a code object may have been compiled from."""
@@ -102,8 +111,13 @@ class Outline:
         return self._form(self.rest, self._module_scope())
 
     def calls_form(self, name: str) -> NormalForm:
-        """The normal form of the statements that call an imported name for its effect."""
-        return self._form(self.calls[name], self._module_scope())
+        """The normal form of the statements that call an imported name for its effect, decorated ones not."""
+        called = tuple(found for found in self.calls[name] if not isinstance(found, DEFS))
+        return self._form(called, self._module_scope())
+
+    def decorated_with(self, name: str) -> list[str]:
+        """The functions and classes of the module that an imported name decorates."""
+        return [found.name for found in self.calls[name] if isinstance(found, DEFS)]
 
     def nested_form(self, found: FoundFunction) -> NormalForm:
         """The normal form of a function inside others; the names of those are its free variables."""
@@ -205,6 +219,10 @@ def _definitions(
         if not defined and not names.imports and not names.stars:
             rest.append(statement)
     return {name: tuple(found) for name, found in definitions.items()}, tuple(rest)
+
+
+def _defines_another(statement: ast.stmt, name: str) -> bool:
+    return isinstance(statement, DEFS) and statement.name != name
 
 
 def _member_name(statement: ast.stmt) -> str | None:

@@ -200,6 +200,8 @@ class Reach:
     def _follow_definition(self, outline: Outline, name: str) -> None:
         for part, form in outline.parts_of(name).items():
             self._add_form(outline, f"{outline.name}.{part}", form)
+        for registered in outline.registered_with(name):
+            self._meet_definition(outline, registered)
         if outline.namespace is None:
             is_mutated = name in outline.mutated
             for other, imported in self._changed_elsewhere(outline, name):
@@ -236,7 +238,10 @@ class Reach:
                     self._meet((other, "calls", called), partial(self._follow_calls, other, called))
 
     def _follow_calls(self, outline: Outline, called: str) -> None:
-        self._add_form(outline, f"{outline.name}.{called}", outline.calls_form(called))
+        for decorated in outline.decorated_with(called):
+            self._meet_definition(outline, decorated)
+        if (form := outline.calls_form(called)).text:
+            self._add_form(outline, f"{outline.name}.{called}", form)
 
     def _follow_living_value(self, value: object) -> None:
         """Follow the code that a class, or an instance of own code, holds in containers."""
