@@ -13,9 +13,9 @@ from memo.samples import Broken, Sample, sample
 from memo.works import Phase, Shape, Work, affected
 
 SIZES: Mapping[str, Mapping[Shape, int]] = {
-    "hamilton": {"chain": 1000, "wide": 1000, "layered": 1000, "stream": 100},
-    "redun": {"chain": 200, "wide": 200, "layered": 200, "stream": 50},
-    "joblib": {"chain": 1000, "wide": 2000, "layered": 1000, "stream": 500},
+    "hamilton": {"chain": 1000, "wide": 500, "layered": 500, "stream": 50},
+    "redun": {"chain": 100, "wide": 100, "layered": 160, "stream": 25},
+    "joblib": {"chain": 1000, "wide": 1000, "layered": 1000, "stream": 250},
     "diskcache": {"chain": 1000, "wide": 5000, "layered": 2000, "stream": 10_000},
 }
 """What a peer does in some seconds."""

@@ -114,6 +114,6 @@ def peer_line(title: str, figures: Beside, engine: Mapping[Phase, Cost]) -> list
 
 
 def ahead(peer: PeerCost, engine: Cost) -> str:
-    """How many times as much a call costs the peer: as the run, as all of it with check, by time of processor."""
+    """How many times as much a call costs the peer: of the run, of all with check, of time of processor."""
     ratios = (peer.seconds / engine.run, peer.seconds / engine.checked, peer.cpu / engine.run_cpu)
     return " / ".join(map(times, ratios))

@@ -112,8 +112,8 @@ class Report:
                 lines.append(peer_line(title, figures, judged))
         named = ", ".join(f"{peer} {version or 'not installed'}" for peer, version in versions.items())
         note = (
-            f"{named}; each once, without making its graph. Ahead: of the engine's run, of all of it with check "
-            "and reports, and of its run by time of processor."
+            f"{named}; each once, without making its graph. Engine ahead: of its run, of all of it with "
+            "check and reports, and of its run by time of processor."
         )
         return Table("Peers", PEER_HEADINGS, lines, note)
 
