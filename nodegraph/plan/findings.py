@@ -224,6 +224,8 @@ class Findings:
         reads = [digest for _, digest in told.reads]
         if tuple(reads) == before.reads:
             return Finding("what its source says of it changed")
+        if not reads:
+            return Finding("no longer read from a file")
         if len(reads) != len(before.reads):
             return Finding(OTHER_FILES, files=self._names(step, told))
         changed = [

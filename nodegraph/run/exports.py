@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from nodegraph.plan.cells import Notes
 from nodegraph.plan.history import NodeRecord
-from nodegraph.plan.producers import GeneratorProducer
+from nodegraph.plan.lineage import Lineage
+from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import ARTIFACT
+from nodegraph.plan.walk import Walk
 from nodegraph.run.frames import Frame
 from nodegraph.run.outputs import entries_of_output
-from nodegraph.run.provenance import SourceFiles, ancestors, file_lines, header, relative_name
+from nodegraph.run.provenance import ancestors, file_lines, header
 from nodegraph.run.publish import PublishError, check_collection, check_destination, is_published, publish
 from nodegraph.run.result import CallError
 from nodegraph.store import Store
@@ -28,16 +34,22 @@ class Exports:
     """Publishes the artifacts among a program's outputs to `out`, by output name and item key."""
 
     def __init__(
-        self, program: Program, store: Store, out: Path, run: int, record: Callable[[Step], NodeRecord | None]
+        self,
+        program: Program,
+        store: Store,
+        selection: Selection,
+        out: Path,
+        run: int,
+        record: Callable[[Step], NodeRecord | None],
     ) -> None:
-        """Take the number of the run, for the provenance, and what tells what a step is made of."""
+        """Take what the run takes of the sources, its number, and what tells what a step is made of."""
         self._program = program
         self._store = store
+        self._selection = selection
         self._out = out
         self._run = run
         self._record = record
         self._heads: dict[str, dict[str, Any]] = {}
-        self._sources: dict[int, SourceFiles] = {}
         self._standing: set[Path] = set()
 
     def lacking(self, root: Frame) -> set[int]:
@@ -76,7 +88,7 @@ class Exports:
         artifact = self._artifact(digest)
         if artifact is None:
             raise PublishError(f"the store lost files of {name!r} meanwhile; run again to make them anew")
-        lines = file_lines(artifact, self._source_files(root, step), key)
+        lines = file_lines(artifact, partial(self._lineage.behind, step, key), key)
         head = self._head(root, name, step, digest)
         publish(self.destination(name, item), artifact, head, lines, self._store)
 
@@ -112,11 +124,13 @@ class Exports:
             return None
         return artifact
 
-    def _source_files(self, root: Frame, step: Step) -> SourceFiles:
-        if step.index not in self._sources:
-            sources = (entry for entry in ancestors(self._program, step) if entry.is_source)
-            self._sources[step.index] = {source.id: _files_read(root, source) for source in sources}
-        return self._sources[step.index]
+    @cached_property
+    def _lineage(self) -> Lineage:
+        """Where the items of the run come from; sources that are listed at every run are listed once more."""
+        notes = Notes()
+        with contextlib.redirect_stdout(io.StringIO()):
+            walk = Walk(self._program, self._store, selection=self._selection, notes=notes)
+        return Lineage(self._program, walk, notes)
 
 
 def artifacts(program: Program) -> list[tuple[str, Step, int]]:
@@ -134,20 +148,3 @@ def check_destinations(program: Program, out: Path) -> None:
     for name, step, _ in artifacts(program):
         check = check_collection if step.node.output_chain else check_destination
         check((out / name).absolute())
-
-
-def _files_read(root: Frame, source: Step) -> Mapping[str, tuple[str, ...]]:
-    """By item of a source, the files it was read from, relative to the source's folders.
-
-    A pure source whose items were all in the store has listed nothing: its own files stand for theirs.
-    """
-    roots = [value for value in source.node.params.values() if isinstance(value, Path)]
-    scope = root.scopes.get(source.index)
-    if scope is None:
-        return {}
-    if isinstance(scope.producer, GeneratorProducer):
-        return {
-            key: tuple(relative_name(path, roots) for path in paths)
-            for key, paths in zip(scope.keys, scope.producer.reads, strict=False)
-        }
-    return dict.fromkeys(scope.keys, tuple(path.name for path in roots))

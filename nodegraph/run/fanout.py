@@ -20,6 +20,7 @@ from nodegraph.plan.producers import (
     Regenerator,
 )
 from nodegraph.plan.program import Step
+from nodegraph.plan.recorded import pack_item_inputs
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.execute import Call, Calls, Outcome
 from nodegraph.run.failures import failure_of
@@ -192,7 +193,7 @@ class FanOut:
         machine = self._machine
         step = run.call.step
         try:
-            key = self._key(run, item)
+            key, made_of = self._key(run, item)
             row = None if key is None else machine.known_row(step, run.call.state, key)
             outputs = None if item.make is not None else self._encode(step, item.carried)
         except Exception as error:
@@ -202,7 +203,7 @@ class FanOut:
         if row is not None:
             with machine.lock:
                 frame = machine.flow.emit(scope, item.key, item)
-                frame.memo_key = key
+                frame.memo_key, frame.made_of = key, made_of
             if row.dropped is not None:
                 run.drops[frame.index] = row.dropped
             machine.hit(frame, 0, step, _known(key), row)
@@ -217,7 +218,7 @@ class FanOut:
         else:
             with machine.lock:
                 frame = machine.flow.emit(scope, item.key, item)
-                frame.memo_key = key
+                frame.memo_key, frame.made_of = key, made_of
                 machine.flow.make(frame)
 
     def _encode(self, step: Step, value: Any) -> tuple[Output, ...]:
@@ -225,14 +226,15 @@ class FanOut:
         outputs = outputs_of(step, value, self._machine.store)
         return tuple(Output(output.digest, output.wire and output.wire.owned()) for output in outputs)
 
-    def _key(self, run: StreamRun, item: Item[Any]) -> Key | None:
-        """The key of an item's `make`."""
+    def _key(self, run: StreamRun, item: Item[Any]) -> tuple[Key | None, bytes]:
+        """The key of an item's `make`, and what its row keeps of its inputs."""
         if item.make is None:
-            return None
+            return None, b""
         call = run.call
         reads = [self._machine.store.file_digest(path) for path in item.reads]
         uses: Digest | None = None if item.uses is None else digest(encode(item.uses))
-        return item_key(call.state.identity.item_prefix, call.inputs, call.seed, item.key, reads, uses)
+        key = item_key(call.state.identity.item_prefix, call.inputs, call.seed, item.key, reads, uses)
+        return key, pack_item_inputs(call.inputs, item.key, reads, uses)
 
     def _failed_item(self, scope: Scope, run: StreamRun, item: Item[Any], error: BaseException) -> None:
         machine = self._machine
@@ -280,7 +282,7 @@ class FanOut:
         assert frame.item is not None
         assert frame.item.make is not None
         reason = machine.reason(state, key)
-        inputs = b"".join(run.call.inputs)
+        inputs = frame.made_of
         machine.starting(step, frame, reason)
         started = time.perf_counter()
         try:
@@ -311,11 +313,11 @@ class FanOut:
             machine.postpone(frame, 0, _sources(step))
         elif isinstance(outcome, Drop) and key is not None:
             self._replace_in_listing(scope, run, frame, outcome)
-            machine.dropped_now(frame, 0, step, key, outcome, seconds, b"".join(run.call.inputs))
+            machine.dropped_now(frame, 0, step, key, outcome, seconds, frame.made_of)
         elif isinstance(outcome, BaseException):
             machine.failed(frame, 0, step, key, outcome)
         else:
-            self._keep_again(run, key, outcome, before, seconds)
+            self._keep_again(run, key, outcome, before, seconds, frame.made_of)
             if machine.remade(frame, 0, step, before, outcome, seconds):
                 self._replace_in_listing(scope, run, frame, Done(tuple(one.digest for one in outcome)))
 
@@ -332,12 +334,11 @@ class FanOut:
         elif isinstance(outcome, Drop) and key is not None:
             run.listed = False
             run.drops[frame.index] = outcome.reason
-            inputs = b"".join(run.call.inputs)
-            machine.dropped(frame, 0, step, key, outcome, seconds, BYTES_GONE, inputs)
+            machine.dropped(frame, 0, step, key, outcome, seconds, BYTES_GONE, frame.made_of)
         elif isinstance(outcome, BaseException):
             machine.failed(frame, 0, step, key, outcome)
         else:
-            self._keep_again(run, key, outcome, before, seconds)
+            self._keep_again(run, key, outcome, before, seconds, frame.made_of)
             machine.done(frame, 0, step, key, outcome, seconds, BYTES_GONE)
             if any(one.digest != known for one, known in zip(outcome, before.digests, strict=True)):
                 run.listed = False
@@ -348,18 +349,20 @@ class FanOut:
         try:
             with run.regenerator.lock:
                 item = frame.item or run.regenerator.item(frame.key)
-            key = key or self._key(run, item)
+            if key is None:
+                key, frame.made_of = self._key(run, item)
             return key, self._encode(step, item.make() if item.make is not None else item.carried)
         except BaseException as error:
             return key, error
 
     def _keep_again(
-        self, run: StreamRun, key: Key | None, outputs: Sequence[Output], before: Done, seconds: float
-    ) -> None:
+        self, run: StreamRun, key: Key | None, outputs: Sequence[Output], before: Done, seconds: float,
+        made_of: bytes,
+    ) -> None:  # fmt: skip
         digests = tuple(output.digest for output in outputs)
         self._machine.keep_outputs(run.call.state, outputs, seconds, spool=digests != before.digests)
         if key is not None:
-            self._machine.record(key, run.call.state, digests, b"".join(run.call.inputs), seconds)
+            self._machine.record(key, run.call.state, digests, made_of, seconds)
 
     def _replace_in_listing(self, scope: Scope, run: StreamRun, frame: Frame, result: Done | Drop) -> None:
         with self._machine.lock:

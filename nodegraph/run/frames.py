@@ -93,7 +93,7 @@ class Frame:
         scopes: the streams that fan-out steps of this level gave for this item.
         waiters, stream_waiters: positions of deeper frames that wait for a result or stream of this one.
         item: what the generator yielded, kept to make the value again if its bytes are missing.
-        memo_key: the key of the item's `make`.
+        memo_key, made_of: the key of the item's `make`, and what its row keeps of its inputs.
     """
 
     __slots__ = (
@@ -103,6 +103,7 @@ class Frame:
         "item",
         "key",
         "level",
+        "made_of",
         "memo_key",
         "needs",
         "open",
@@ -133,6 +134,7 @@ class Frame:
         self.stream_waiters: dict[tuple[int, Watch], list[tuple[Frame, int]]] = {}
         self.item: Item[object] | None = None
         self.memo_key: Key | None = None
+        self.made_of = b""
         self.remakes: dict[int, list[tuple[Frame, int]]] = {}
 
     def above(self, levels: int) -> Frame:

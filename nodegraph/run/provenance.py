@@ -2,14 +2,15 @@
 
 The file `<name>.provenance.jsonl` holds a header line with the nodes behind the export, their types,
 versions and params, and one line per file with the stream items it was made from and the source items
-and files those came from. Nothing else is needed to trace a file. It names no place on the machine.
+and files those came from, by name and content. Nothing else is needed to trace a file. It names no place on
+the machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,15 +20,13 @@ from blake3 import blake3
 from nodegraph.node.packs import pack_of
 from nodegraph.plan.history import NodeRecord
 from nodegraph.plan.keys import code_of, key_params
+from nodegraph.plan.lineage import SourceItem
 from nodegraph.plan.program import Program, Step
 from nodegraph.types.builtin import Artifact, ModelRef
 from nodegraph.version import version
 
 FORMAT = "nodegraph provenance"
 FORMAT_VERSION = 1
-
-SourceFiles = Mapping[str, Mapping[str, Sequence[str]]]
-"""For every source node behind an export, the files that each of its items was read from."""
 
 
 class TraceError(ValueError):
@@ -97,59 +96,39 @@ def header(
     }
 
 
-def file_lines(artifact: Artifact, sources: SourceFiles, outer: str) -> Iterable[dict[str, Any]]:
+def file_lines(
+    artifact: Artifact, behind: Callable[[Sequence[str]], Iterable[SourceItem]], outer: str
+) -> Iterable[dict[str, Any]]:
     """One line per file of an artifact.
+
+    A file that the artifact's `made_from` leaves out while it speaks of others goes back to no items.
 
     Args:
         artifact: the artifact with its files.
-        sources: the files behind the items of each source.
+        behind: leads exported items back to those of sources; without any, what all of it was made from.
         outer: the item the exporter itself was called for, "" if it is not mapped.
     """
     for name, (content, size) in artifact.files.items():
         items = list(artifact.made_from.get(name, ()))
-        behind = [f"{outer}/{item}" if outer else item for item in items] or [outer]
+        of_items = bool(items or outer or not artifact.made_from)
+        sources = behind(items) if of_items else ()
         yield {
             "file": name,
             "blake3": content,
             "size": size,
             "items": items,
-            "sources": source_items(behind, sources),
+            "sources": [_told(source) for source in sources],
         }
 
 
-def source_items(items: Iterable[str], sources: SourceFiles) -> list[dict[str, Any]]:
-    """The source items behind exported ones, each as `{"node", "item", "files"}`.
-
-    A node that fans an item out, flattens or joins streams keeps the outer key in front, so an item of a
-    source is behind those whose key begins with its own. Where none is, as after a prefix was put in front of
-    the keys, it is behind those that have its key in the middle.
-    """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for item in items:
-        parts = item.split("/")
-        leading = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        inside = (
-            "/".join(parts[at:end]) for at in range(1, len(parts)) for end in range(at + 1, len(parts) + 1)
-        )
-        pairs = _named(leading, sources) or _named(inside, sources)
-        for node, key in pairs:
-            found[node, key] = {"node": node, "item": key, "files": list(sources[node][key])}
-    return list(found.values())
-
-
-def _named(keys: Iterable[str], sources: SourceFiles) -> list[tuple[str, str]]:
-    candidates = list(keys)
-    return [(node, key) for node, files in sources.items() for key in candidates if key in files]
-
-
-def relative_name(path: Path, roots: Iterable[Path]) -> str:
-    """How a file that was read is named: relative to the first root it is under, else by its bare name."""
-    plain = Path(os.path.normpath(path))
-    for root in roots:
-        folder = Path(os.path.normpath(root))
-        if plain != folder and plain.is_relative_to(folder):
-            return plain.relative_to(folder).as_posix()
-    return plain.name
+def _told(source: SourceItem) -> dict[str, Any]:
+    """A source item: its node, its key (None for all of them), and its files by name and content."""
+    return {
+        "node": source.node,
+        "item": source.item,
+        "files": [name for name, _ in source.files],
+        "blake3": [None if content is None else content.hex() for _, content in source.files],
+    }
 
 
 def trace(file: Path) -> dict[str, Any]:

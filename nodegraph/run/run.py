@@ -122,7 +122,7 @@ class _Session:
             started=started,
         )
         self._exports = (
-            Exports(program, store, options.out, self._number, self._made_of)
+            Exports(program, store, options.selection, options.out, self._number, self._made_of)
             if options.out is not None
             else None
         )

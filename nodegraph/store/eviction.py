@@ -27,13 +27,13 @@ from nodegraph.store.rows import short_id
 # about the same expense goes in the order in which it stands in the index, and pages become free as a whole.
 # Below the first step, writing a byte again takes as long as computing it: there, only the time of the last
 # use counts. Every entry takes some bytes besides its own.
-_LOWEST = 1e-8
-_STEP = 4
-_STEPS = 14
+LOWEST = 1e-8
+STEP = 4
+STEPS = 14
 _ENTRY_BYTES = 100
-_STEPS_OF_COST = " ".join(
-    f"WHEN cost < {_LOWEST * _STEP**step!r} * (size + {_ENTRY_BYTES}) THEN {_STEP**step}.0"
-    for step in range(1, _STEPS)
+_LEVELS = " ".join(
+    f"WHEN cost < {LOWEST * STEP**step!r} * (size + {_ENTRY_BYTES}) THEN {STEP**step}.0"
+    for step in range(1, STEPS)
 )
 # The casts and conditions leave out what flipped bytes made of an entry.
 _CANDIDATES = """
@@ -46,7 +46,7 @@ _CANDIDATES = """
     AND size >= 0 AND :now > used
 """
 _WORTH_LEAST = f"""
-    ORDER BY (CASE WHEN typeof(cost) <> 'real' THEN 1.0 {_STEPS_OF_COST} ELSE {_STEP**_STEPS}.0 END)
+    ORDER BY (CASE WHEN typeof(cost) <> 'real' THEN 1.0 {_LEVELS} ELSE {STEP**STEPS}.0 END)
     / (:now - used), used, age
 """
 _UNFINISHED = (

@@ -107,7 +107,7 @@ class Settling:
     def _sync(self, content: Content) -> bool:
         """Have a file on the disk; whether it is still the one that was entered."""
         try:
-            descriptor = os.open(self._folder.path(content.digest), _OPEN)
+            descriptor = os.open(self._folder.place_of(content.digest), _OPEN)
             try:
                 os.fdatasync(descriptor)
                 return content.unchanged(os.fstat(descriptor))

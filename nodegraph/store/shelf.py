@@ -82,13 +82,13 @@ class Shelf:
         if content is None:
             return False
         try:
-            return content.unchanged(self._folder.path(digest).lstat())
+            return content.unchanged(os.lstat(self._folder.place_of(digest)))
         except OSError:
             return False
 
     def _is_there(self, digest: bytes) -> bool:
         try:
-            found = self._folder.path(digest).lstat()
+            found = os.lstat(self._folder.place_of(digest))
         except OSError:
             return False
         content = self._known(digest)
@@ -198,7 +198,7 @@ class Values(Shelf):
 
     def _read(self, digest: bytes) -> tuple[Wire | None, os.stat_result]:
         """What stands in the file of a digest, and the stat of what was read."""
-        descriptor = os.open(self._folder.path(digest), _OPEN)
+        descriptor = os.open(self._folder.place_of(digest), _OPEN)
         try:
             found = os.fstat(descriptor)
             wire = load_blob(descriptor, found.st_size) if S_ISREG(found.st_mode) else None

@@ -13,6 +13,7 @@ import argparse
 import os
 import platform
 import sys
+import time
 
 from memo.report import BULK, COSTS, GROWTH, Report
 
@@ -20,12 +21,14 @@ from memo.report import BULK, COSTS, GROWTH, Report
 def main() -> int:
     """Measure the rows that were asked for, and print each table when it is done."""
     chosen = options()
+    started = time.perf_counter()
     report = Report(rounds=1 if chosen.quick else 3, peers=not chosen.no_peers)
     rows = chosen.row or [*COSTS, *GROWTH, *BULK]
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, ", end="")
     print(f"medians of {report.rounds} rounds, load {os.getloadavg()[0]:.1f} at the start\n")
     for table in report.tables(rows):
         print(table.as_markdown() if chosen.markdown else table.as_text(), flush=True)
+    print(f"measured in {time.perf_counter() - started:.0f} s")
     for failure in report.failures:
         print(failure, file=sys.stderr)
     return 1 if report.failures else 0

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 ITEM_NAMES = ("a", "b", "c", "d", "e", "f")
 _SOURCES = ("folder", "const", "listed", "given")
+_FOLDERS = ("one", "one", "two")
+_OFTEN = ("param", "param", "file", "file", "file", "rewire", "version")
 _OFTEN_NONE = (-1, -1, -1, -1, 0, 1, 2, 3)
 _MAPPED = tuple(kind for kind in KINDS if kind not in _SOURCES)
 # Kinds that most graphs should have, so that other shapes come up in proportion.
@@ -48,7 +50,7 @@ def params_of(kind: str, dice: Dice) -> dict[str, Any]:
         "pick": lambda: {"at": dice.pick((0, 1))},
         "noise": lambda: {"strength": dice.pick((2, 3, 100))} | dice.pick(({}, {"seed": 1}, {"seed": 2})),
         "folder": lambda: (
-            {"root": dice.pick(("one", "two")), "by": dice.pick(("reads", "uses", "given"))}
+            {"root": dice.pick(_FOLDERS), "by": dice.pick(("reads", "uses", "given"))}
             | none
             | {"stop": dice.pick((-1, -1, -1, -1, 2))}
         ),
@@ -145,7 +147,7 @@ def edit(state: State, dice: Dice) -> tuple[str, State]:
         Invalid: if it does not fit.
     """
     changed = copy.deepcopy(state)
-    name = dice.pick(list(_EDITS))
+    name = dice.pick((*_EDITS, *_OFTEN))
     _EDITS[name](changed, dice)
     layout(changed.nodes)
     names = {node.name for node in changed.nodes}
@@ -159,12 +161,12 @@ def _param(state: State, dice: Dice) -> None:
 
 
 def _file(state: State, dice: Dice) -> None:
-    folder = state.folders[dice.pick(("one", "two"))]
+    folder = state.folders[dice.pick(_FOLDERS)]
     folder[dice.pick(ITEM_NAMES)] = dice.pick(range(10))
 
 
 def _remove_file(state: State, dice: Dice) -> None:
-    folder = state.folders[dice.pick(("one", "two"))]
+    folder = state.folders[dice.pick(_FOLDERS)]
     if folder:
         del folder[dice.pick(sorted(folder))]
 

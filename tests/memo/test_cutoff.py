@@ -114,22 +114,21 @@ def test_zeros_of_another_length_are_another_value(world):
     assert found == {"a": "0+1", "zeros": "1+0", "norm": "1+0", "end": "0+1"}
 
 
-STREAM = written(
-    {
-        "photos": ("folder", {}, {}),
-        "coarse": ("lossy", {"x": "photos"}, {"by": 10}),
-        "next": ("step", {"x": "coarse"}, {}),
-        "sum": ("total", {"xs": "next"}, {"by": 3}),
-        "end": ("step", {"x": "sum"}, {"plus": 2}),
-    },
-    ["end"],
-    {"a": 11, "b": 25, "c": 38},
-)
+NODES = {
+    "photos": ("folder", {}, {}),
+    "coarse": ("lossy", {"x": "photos"}, {"by": 10}),
+    "next": ("step", {"x": "coarse"}, {}),
+    "sum": ("total", {"xs": "next"}, {"by": 3}),
+    "end": ("step", {"x": "sum"}, {"plus": 2}),
+}
+STREAM = written(NODES, ["end"], {"a": 11, "b": 25, "c": 38})
 
 
-def test_equal_result_of_one_item_stops_its_wave(world):
-    world.run(STREAM)
-    found = counts(world.run(with_files(STREAM, b=26)))
+@pytest.mark.parametrize("by", ["reads", "uses"])
+def test_equal_result_of_one_item_stops_its_wave(world, by):
+    state = with_params(STREAM, "photos", by=by)
+    world.run(state)
+    found = counts(world.run(with_files(state, b=26)))
     assert found == {"photos": "1+2", "coarse": "1+2", "next": "0+3", "sum": "0+1", "end": "0+1"}
 
 

@@ -32,10 +32,10 @@ def examples(number: int) -> settings:
 
 
 GRAPHS = st.tuples(
-    st.lists(st.binary(min_size=12, max_size=12), min_size=2, max_size=14), st.binary(max_size=16)
+    st.lists(st.binary(min_size=12, max_size=12), min_size=3, max_size=14), st.binary(max_size=16)
 )
 EDITS = st.lists(
-    st.tuples(st.binary(min_size=14, max_size=14), st.binary(min_size=3, max_size=40)), max_size=5
+    st.tuples(st.binary(min_size=14, max_size=14), st.binary(min_size=3, max_size=40)), min_size=1, max_size=6
 )
 
 
@@ -100,7 +100,7 @@ def try_all(graph, edits, folder: Path, *, jobs: int = 1, losing: bool = False) 
         world.run(state, choice, jobs=jobs)
 
 
-@examples(70)
+@examples(90)
 @given(GRAPHS, EDITS)
 def test_run_after_any_edits_executes_what_the_oracle_says(tmp_path, graph, edits):
     with place(tmp_path) as folder:
@@ -114,7 +114,7 @@ def test_run_after_edits_and_lost_bytes_makes_again_only_what_is_needed(tmp_path
         try_all(graph, edits, folder, losing=True)
 
 
-@examples(30)
+@examples(25)
 @given(GRAPHS, EDITS)
 def test_run_of_several_calls_at_once_comes_to_the_same(tmp_path, graph, edits):
     with place(tmp_path) as folder:

@@ -18,6 +18,7 @@ from tests.memo.oracle_world import World
 
 FILES = {"a": 11, "b": 25, "c": 38}
 LOADER = ("folder", {}, {})
+USES = ("folder", {}, {"by": "uses"})
 LIST = ("listed", {}, {"numbers": [11, 25, 38]})
 
 MAPPED = {
@@ -55,7 +56,7 @@ SHAPES: Mapping[str, tuple[Mapping[str, Any], list[str]]] = {
     ),
     "a seeded node": ({"one": ("noise", {"x": "source"}, {"strength": 100})}, ["one"]),
 }
-SOURCES = {"a loader": LOADER, "a pure source": LIST}
+SOURCES = {"a loader": LOADER, "a loader that tells what it uses": USES, "a pure source": LIST}
 
 
 @pytest.fixture
@@ -68,10 +69,15 @@ def source(request) -> Any:
     return SOURCES[request.param]
 
 
+@pytest.fixture(params=[LOADER, LIST], ids=["a loader", "a pure source"])
+def state(request, shape) -> State:
+    nodes, outputs = shape
+    return written({"source": request.param, **nodes}, outputs, FILES)
+
+
 @pytest.fixture(params=SHAPES)
-def state(request, source) -> State:
-    nodes, outputs = SHAPES[request.param]
-    return written({"source": source, **nodes}, outputs, FILES)
+def shape(request) -> Any:
+    return SHAPES[request.param]
 
 
 def counts(run: Run) -> dict[str, str]:
@@ -166,6 +172,18 @@ def test_new_reader_of_an_unchanged_stream_sees_its_items(world, source):
     run = world.run(state)
     assert executed(run) == {"new": 3}
     assert len(run.items("new")) == 3
+
+
+@pytest.mark.parametrize("source", [LOADER, USES], ids=["reads", "uses"])
+def test_changed_item_of_a_stream_that_was_unchanged_before_runs_alone(world, source):
+    state = summed(source)
+    world.run(state)
+    world.run(state)
+    other = copy.deepcopy(state)
+    other.folders["one"]["b"] = 45
+    found = {"source": 1, "one": 1, "two": 1, "three": 1, "sum": 1, "end": 1}
+    assert executed(world.run(other)) == found
+    assert executed(world.run(state)) == {}
 
 
 def test_changed_param_at_the_end_runs_the_end_alone(world, source):
@@ -293,7 +311,7 @@ def test_lost_bytes_of_a_stream_are_made_again_as_far_as_a_reader_needs_them(wor
     world.evict([("int", run.value("sum"))])
     assert executed(world.run(changed(state, "end", plus=9))) == {"sum": 1, "end": 1}
     world.evict(
-        [("int", run.value("sum")), ("int", run.items("three")["a" if source is LOADER else "i0"].value)]
+        [("int", run.value("sum")), ("int", run.items("three")["i0" if source is LIST else "a"].value)]
     )
     assert executed(world.run(changed(state, "end", plus=8))) == {"three": 1, "sum": 1, "end": 1}
 

@@ -63,7 +63,7 @@ def edition(root, which):
 
 def put(root, which):
     artifact, head, contents, files = edition(root, which)
-    publish(root / "out" / "book", artifact, head, file_lines(artifact, {}, ""), files)
+    publish(root / "out" / "book", artifact, head, file_lines(artifact, lambda items: (), ""), files)
     return head, contents
 '''
 

@@ -57,7 +57,7 @@ class Changes:
 
     Attributes:
         at_import: for each name that it defines or imports, the statements that change it.
-        calls: for each imported name, the statements that call it for its effect, or decorate with it.
+        calls: for each imported name, the statements that call it at import, or decorate with it.
         in_functions: names of the module that its functions rebind or change.
         any_name: whether a statement may set any name of the module, as `globals()[name] = 1` does.
     """
@@ -89,14 +89,15 @@ def changes_in(
     defined = {name for names in bound.values() for name in names.variables}
     at_import: dict[str, dict[ast.stmt, None]] = {}
     calls: dict[str, dict[ast.stmt, None]] = {}
-    reader = _Reader(defined, imports, package, node_decorators)
+    functions = {found.name: found for found in bound if isinstance(found, ast.FunctionDef)}
+    reader = _Reader(defined, imports, package, node_decorators, functions)
     for statement in bound:
         if is_main_guard(statement):
             continue
         for name in reader.changed_by(statement):
             at_import.setdefault(name, {})[statement] = None
-        for name in reader.called_by(statement):
-            calls.setdefault(name, {})[statement] = None
+        for name, run in reader.called_by(statement):
+            calls.setdefault(name, {}).update(dict.fromkeys(run))
     _spread_to_what_is_aliased(at_import, bound)
     known = defined | imports.keys()
     return Changes(
@@ -129,6 +130,7 @@ class _Reader:
     imports: Mapping[str, frozenset[Target]]
     package: str
     node_decorators: frozenset[str]
+    functions: Mapping[str, ast.stmt]
 
     def changed_by(self, statement: ast.stmt) -> Iterator[str]:
         """Names whose value a statement changes, or may change, in place."""
@@ -152,17 +154,25 @@ class _Reader:
         for decorator in self._decorators(statement):
             yield from (name for name in self._changed_by_decorator(decorator) if name not in own)
 
-    def called_by(self, statement: ast.stmt) -> Iterator[str]:
-        """Imported names that a statement calls for their effect, alone or as decorators."""
-        functions = [called(decorator) for decorator in self._decorators(statement)]
-        for node in run_at_import(statement):
-            match node:
-                case ast.Expr(value=ast.Call(func=function)):
-                    functions.append(function)
-                case _:
-                    pass
-        names = {name for name in map(root_name, functions) if name is not None}
-        yield from (name for name in names if name in self.imports and not self._is_foreign(name))
+    def called_by(self, statement: ast.stmt) -> Iterator[tuple[str, tuple[ast.stmt, ...]]]:
+        """Imported names that a statement calls when it runs, and the statements in which it does.
+
+        It may call them itself, as a decorator, or in functions of the module that it calls.
+        """
+        names = {root_name(called(decorator)) for decorator in self._decorators(statement)}
+        names.update(_called_in(run_at_import(statement)))
+        run: dict[ast.stmt, None] = {statement: None}
+        pending = list(names)
+        while pending:
+            function = self.functions.get(pending.pop() or "")
+            if function is not None and function not in run:
+                run[function] = None
+                inner = set(_called_in(ast.walk(function))) - names
+                names |= inner
+                pending.extend(inner)
+        for name in names:
+            if name is not None and name in self.imports and not self._is_foreign(name):
+                yield name, tuple(run)
 
     def _changed_by_decorator(self, decorator: ast.expr) -> Iterator[str]:
         """`@table.add` may change `table`, as may `@register(table)`; of imports, only own code."""
@@ -227,6 +237,12 @@ def run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
             pending.extend(node.body)
         else:
             pending.extend(ast.iter_child_nodes(node))
+
+
+def _called_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Call) and (name := root_name(node.func)) is not None:
+            yield name
 
 
 def _bound_in_class(statement: ast.stmt, package: str) -> frozenset[str]:

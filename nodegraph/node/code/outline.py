@@ -55,7 +55,7 @@ class Outline:
         mutated: names that the module defines or imports and its functions change, so that their value
             does not follow from their definitions.
         changed_imports: imported names whose value the module changes in place.
-        calls: for each imported name, statements that call it for its effect, or decorate with it.
+        calls: for each imported name, statements that call it at import, or decorate with it.
         rest: statements that define nothing.
         node_decorators: dotted names under which `nodegraph.node` is known in it.
         tree: its syntax.
@@ -111,12 +111,12 @@ class Outline:
         return self._form(self.rest, self._module_scope())
 
     def calls_form(self, name: str) -> NormalForm:
-        """The normal form of the statements that call an imported name for its effect, decorated ones not."""
+        """The normal form of the statements that call an imported name at import, functions apart."""
         called = tuple(found for found in self.calls[name] if not isinstance(found, DEFS))
         return self._form(called, self._module_scope())
 
-    def decorated_with(self, name: str) -> list[str]:
-        """The functions and classes of the module that an imported name decorates."""
+    def called_in(self, name: str) -> list[str]:
+        """The functions and classes that an imported name decorates, or that call it at import."""
         return [found.name for found in self.calls[name] if isinstance(found, DEFS)]
 
     def nested_form(self, found: FoundFunction) -> NormalForm:

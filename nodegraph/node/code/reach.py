@@ -209,7 +209,7 @@ class Reach:
                     self._meet_definition(other, imported)
                 if imported in other.mutated:
                     is_mutated = True
-                    self._follow_definitions(other)
+                    self._meet_users(other)
             if is_mutated:
                 self._follow_mutated(outline, name)
             self._follow_living_value(self._modules.living(outline, name))
@@ -227,10 +227,14 @@ class Reach:
         return found
 
     def _follow_mutated(self, outline: Outline, name: str) -> None:
-        """Of a value that functions change, follow all functions, who calls them, and the code it holds."""
-        self._meet((outline, "definitions"), partial(self._follow_definitions, outline))
+        """Of a value that functions change, follow the functions, who calls them, and the code it holds."""
         for held in code_in(self._modules.living(outline, name)):
             self._meet(held, partial(self._follow_code, held))
+        self._meet_users(outline)
+
+    def _meet_users(self, outline: Outline) -> None:
+        """Meet all functions of a module that change something, and what calls them at import."""
+        self._meet((outline, "definitions"), partial(self._follow_definitions, outline))
         module = self._modules.name_of(outline)
         for other in self._modules.beside(outline):
             for called in other.calls:
@@ -238,8 +242,8 @@ class Reach:
                     self._meet((other, "calls", called), partial(self._follow_calls, other, called))
 
     def _follow_calls(self, outline: Outline, called: str) -> None:
-        for decorated in outline.decorated_with(called):
-            self._meet_definition(outline, decorated)
+        for name in outline.called_in(called):
+            self._meet_definition(outline, name)
         if (form := outline.calls_form(called)).text:
             self._add_form(outline, f"{outline.name}.{called}", form)
 

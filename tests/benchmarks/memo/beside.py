@@ -6,15 +6,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from memo.costs import PHASES
 from memo.samples import Broken, Sample, sample
 from memo.works import Phase, Shape, Work, affected
 
 SIZES: Mapping[str, Mapping[Shape, int]] = {
-    "hamilton": {"chain": 1000, "wide": 1000, "layered": 1000, "stream": 100},
-    "redun": {"chain": 200, "wide": 200, "layered": 200, "stream": 50},
-    "joblib": {"chain": 1000, "wide": 2000, "layered": 1000, "stream": 500},
+    "hamilton": {"chain": 1000, "wide": 500, "layered": 500, "stream": 50},
+    "redun": {"chain": 100, "wide": 100, "layered": 160, "stream": 25},
+    "joblib": {"chain": 1000, "wide": 1000, "layered": 1000, "stream": 250},
     "diskcache": {"chain": 1000, "wide": 5000, "layered": 2000, "stream": 10_000},
 }
 """What a peer does in some seconds."""
@@ -83,3 +84,25 @@ def measure(peer: str, work: Work) -> Beside:
 
 def _cost(figures: Sample, calls: int) -> PeerCost:
     return PeerCost(figures["seconds"] / calls, figures["cpu"] / calls, int(figures["executed"]))
+
+
+def measure_large(system: str, kind: str, rounds: int) -> dict[str, float]:
+    """Seconds a MB that large values take the engine or a peer: `cold`, `again`, `cold_cpu` and `again_cpu`.
+
+    Medians of rounds on fresh folders.
+
+    Raises:
+        Broken: if it cannot do it.
+    """
+    measured = [_large_round(system, kind) for _ in range(rounds)]
+    return {name: median(each[name] for each in measured) for name in measured[0]}
+
+
+def _large_round(system: str, kind: str) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for phase in ("cold", "again"):
+            taken = sample("whole", system, kind, phase, str(Path(name) / "store"))
+            figures[phase] = taken["seconds"] / taken["bytes"] * 1e6
+            figures[f"{phase}_cpu"] = taken["cpu"] / taken["bytes"] * 1e6
+    return figures

@@ -46,8 +46,8 @@ class Cost:
         limit: most that the ratio may be.
         ratio_cpu: the same by time of processor, which other load does not disturb as much.
         checked: with check and with writing the reports.
-        checked_cpu: the same of processor.
-        checked_ratio, checked_ratio_cpu: these beside the floor.
+        run_cpu, checked_cpu: `run` and `checked` of processor.
+        checked_ratio, checked_ratio_cpu: `checked` beside the floor.
         process: seconds of the whole process: its start, imports, making the graph, looking at results.
     """
 
@@ -59,6 +59,7 @@ class Cost:
     ratio_cpu: float
     limit: float
     checked: float
+    run_cpu: float
     checked_cpu: float
     checked_ratio: float
     checked_ratio_cpu: float
@@ -108,6 +109,7 @@ def cost(phase: Phase, rounds: Sequence[Round], limits: Limits) -> Cost:
         ratio_cpu=ratio("seconds_cpu", floors("_cpu")),
         limit=median(most / floor for most, floor in allowed),
         checked=typical("wall") / calls,
+        run_cpu=typical("seconds_cpu") / calls,
         checked_cpu=typical("wall_cpu") / calls,
         checked_ratio=ratio("wall", floors()),
         checked_ratio_cpu=ratio("wall_cpu", floors("_cpu")),

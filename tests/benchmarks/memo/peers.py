@@ -70,18 +70,26 @@ def diskcache(work: Work, phase: Phase, functions: Functions, folder: Path) -> R
 
 def redun(work: Work, phase: Phase, functions: Functions, folder: Path) -> Run:
     """redun: lazy expressions, evaluated by its scheduler over a SQLite backend."""
+    from redun import task
+
+    tasks = {count: task(namespace="bench")(function) for count, function in functions.items()}
+    scheduler = redun_scheduler(folder)
+    expressions = loop(work, phase, tasks)()
+    return lambda: scheduler.run(expressions)
+
+
+def redun_scheduler(folder: Path) -> Any:
+    """A quiet scheduler that keeps its database in a folder."""
     import logging
 
-    from redun import Scheduler, task
+    from redun import Scheduler
     from redun.config import Config
 
     logging.getLogger("redun").setLevel(logging.WARNING)
-    tasks = {count: task(namespace="bench")(function) for count, function in functions.items()}
     folder.mkdir(exist_ok=True)
     scheduler = Scheduler(config=Config({"backend": {"db_uri": f"sqlite:///{folder / 'redun.db'}"}}))
     scheduler.load(migrate=True)
-    expressions = loop(work, phase, tasks)()
-    return lambda: scheduler.run(expressions)
+    return scheduler
 
 
 def hamilton(work: Work, phase: Phase, functions: Functions, folder: Path) -> Run:

@@ -1,21 +1,29 @@
-"""The tables of the benchmark: which rows there are, their targets, and how their figures are told."""
+"""The tables of the benchmark: which rows there are, and what is measured for them."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 from memo import beside, costs, growth
-from memo.beside import Beside, PeerCost
 from memo.costs import PHASES, Cost, Limits
-from memo.growth import Growth
+from memo.lines import (
+    BULK_HEADINGS,
+    COST_HEADINGS,
+    GROWTH_HEADINGS,
+    LARGE_HEADINGS,
+    PEER_HEADINGS,
+    bulk_line,
+    cost_line,
+    growth_line,
+    large_cells,
+    peer_line,
+)
 from memo.samples import Broken, Sample, sample
-from memo.table import Table, micro, times, verdict, verdict_of_least
+from memo.table import Table
 from memo.works import Phase, Work
 
-WORDS: Mapping[Phase, str] = {"cold": "cold", "again": "unchanged", "changed": "one change"}
 PLAIN = Limits(cold=3.5, again=2.5)
 ARRAYS = Limits(cold=5, again=2.5)
 COSTS: Mapping[str, tuple[str, Work, Limits]] = {
@@ -32,22 +40,13 @@ GROWTH: Mapping[str, tuple[str, Work, Work]] = {
     "growth-layered": ("layers: 1,000 → 10,000 nodes", Work("layered", 1000), Work("layered", 10_000)),
     "growth-stream": ("stream: 10,000 → 100,000 items", Work("stream", 10_000), Work("stream", 100_000)),
 }
-MOST_GROWTH, MOST_BYTES = 1.3, 300
 BULK: Mapping[str, tuple[str, str]] = {
     "array": ("one array of 256 MB, noise", "array"),
     "frames": ("1,000 frames of 256 KiB, noise", "frames"),
     "photos": ("1,000 crops of photos, 257 KiB", "photos"),
 }
-LEAST_OF_PLAIN, MOST_LOAD_OF_ARRAY = 0.8, 1e-3
-
-COST_HEADINGS = ["work", "", "run", "found", "floor µs", "engine µs", "× floor", "target", "", "by CPU"]
-COST_HEADINGS += ["with check µs", "× floor", "by CPU", "process s"]
-GROWTH_HEADINGS = ["growth", "", "µs before", "µs after", "ratio", "target", "", "by CPU"]
-GROWTH_HEADINGS += ["with check", "by CPU", "bytes each", "target", ""]
-BULK_HEADINGS = ["values", "store MB/s", "put MB/s", "plain files MB/s", "one file MB/s", "of files", ""]
-BULK_HEADINGS += ["of one file", "", "load ms", "target ms", "", "kept"]
-PEER_HEADINGS = ["work", "peer", "calls", "cold µs", "engine ahead (CPU)", "unchanged µs"]
-PEER_HEADINGS += ["engine ahead (CPU)", "one change µs", "engine ahead (CPU)", "remarks"]
+LARGE_KINDS = ("array", "frames")
+"""What the peers do as well."""
 
 
 class Report:
@@ -75,6 +74,9 @@ class Report:
             yield self._table("Large values", BULK_HEADINGS, [row for row in rows if row in BULK])
         if self.peers and self._measured:
             yield self._peers()
+        kinds = [row for row in rows if row in BULK and BULK[row][1] in LARGE_KINDS]
+        if self.peers and kinds:
+            yield self._large(kinds)
 
     def _table(self, title: str, headings: Sequence[str], rows: Sequence[str]) -> Table:
         lines: list[list[str]] = []
@@ -109,49 +111,29 @@ class Report:
                 versions[peer] = figures.version or versions.get(peer, "")
                 lines.append(peer_line(title, figures, judged))
         named = ", ".join(f"{peer} {version or 'not installed'}" for peer, version in versions.items())
-        note = f"{named}; once each, the run alone, beside the engine's with check, store and reports."
+        note = (
+            f"{named}; each once, without making its graph. Engine ahead: of its run, of all of it with "
+            "check and reports, and of its run by time of processor."
+        )
         return Table("Peers", PEER_HEADINGS, lines, note)
 
-
-def cost_line(title: str, phase: Phase, cost: Cost) -> list[str]:
-    """One phase of one work beside the floor."""
-    return [
-        title,
-        WORDS[phase],
-        f"{cost.executed:,}",
-        f"{cost.cached:,}",
-        micro(cost.floor),
-        micro(cost.run),
-        times(cost.ratio),
-        f"≤ {cost.limit:.1f}",
-        verdict(cost.ratio, cost.limit),
-        times(cost.ratio_cpu),
-        micro(cost.checked),
-        times(cost.checked_ratio),
-        times(cost.checked_ratio_cpu),
-        f"{cost.process:.2f}",
-    ]
-
-
-def growth_line(title: str, each: Growth) -> list[str]:
-    """One phase of a small and of a large work; memory has a target for streams alone."""
-    memory = ["", ""]
-    if each.large.shape == "stream":
-        memory = [f"≤ {MOST_BYTES}", verdict(each.bytes, MOST_BYTES)]
-    return [
-        title,
-        WORDS[each.phase],
-        micro(each.before),
-        micro(each.after),
-        f"{each.ratio:.2f}",
-        f"≤ {MOST_GROWTH}",
-        verdict(each.ratio, MOST_GROWTH),
-        f"{each.ratio_cpu:.2f}",
-        f"{each.checked_ratio:.2f}",
-        f"{each.checked_ratio_cpu:.2f}",
-        f"{each.bytes:,.0f}",
-        *memory,
-    ]
+    def _large(self, rows: Sequence[str]) -> Table:
+        lines: list[list[str]] = []
+        for row in rows:
+            title, kind = BULK[row]
+            engine = beside.measure_large("nodegraph", kind, self.rounds)
+            lines.append([title, "engine", *large_cells(engine, engine), ""])
+            for peer in beside.SIZES:
+                try:
+                    cells = [*large_cells(beside.measure_large(peer, kind, 1), engine), ""]
+                except Broken as error:
+                    cells = [*[""] * 4, str(error)]
+                lines.append([title, peer, *cells])
+        note = (
+            "Peers once each, Hamilton and redun with 100 of the frames. Nothing here waits for the disk; "
+            "loaded is mapped or read, whichever the system does."
+        )
+        return Table("Large values beside peers", LARGE_HEADINGS, lines, note)
 
 
 def bulk_round(kind: str) -> Sample:
@@ -159,46 +141,3 @@ def bulk_round(kind: str) -> Sample:
     with tempfile.TemporaryDirectory() as name:
         folder = str(Path(name))
         return {**sample("bulk", "write", kind, folder), **sample("bulk", "read", kind, folder)}
-
-
-def bulk_line(title: str, kind: str, rounds: Sequence[Sample]) -> list[str]:
-    """Large values beside plain synced files: as many of them, and a single one."""
-
-    def speed(name: str) -> str:
-        return f"{median(each['bytes'] / each[name] for each in rounds) / 1e6:,.0f}"
-
-    of_files = median(each["files"] / each["store"] for each in rounds)
-    of_one = median(each["one"] / each["store"] for each in rounds)
-    load = median(each["load"] for each in rounds)
-    most = (
-        MOST_LOAD_OF_ARRAY if kind == "array" else median(each["files"] for each in rounds) / LEAST_OF_PLAIN
-    )
-    return [
-        title,
-        speed("store"),
-        speed("put"),
-        speed("files"),
-        speed("one"),
-        f"{of_files:.2f}",
-        verdict_of_least(of_files, LEAST_OF_PLAIN),
-        f"{of_one:.2f}",
-        verdict_of_least(of_one, LEAST_OF_PLAIN),
-        f"{load * 1e3:,.2f}",
-        f"≤ {most * 1e3:,.0f}",
-        verdict(load, most),
-        f"{median(each['kept'] / each['bytes'] for each in rounds):.2f}",
-    ]
-
-
-def peer_line(title: str, figures: Beside, engine: Mapping[Phase, Cost]) -> list[str]:
-    """What a peer takes, and how many times as much that is as what the engine takes."""
-    cells: list[str] = []
-    for phase in PHASES:
-        cost = figures.costs.get(phase)
-        cells += ["", ""] if cost is None else [micro(cost.seconds), ahead(cost, engine[phase])]
-    return [title, figures.peer, f"{figures.work.calls:,}", *cells, figures.remarks]
-
-
-def ahead(peer: PeerCost, engine: Cost) -> str:
-    """How many times as much a call costs the peer; in brackets by time of processor."""
-    return f"{times(peer.seconds / engine.checked)} × ({times(peer.cpu / engine.checked_cpu)})"
