@@ -11,6 +11,8 @@ from stat import S_ISREG
 
 from blake3 import blake3
 
+from nodegraph.store.errors import store_error
+
 _CHUNK = 1 << 20
 
 
@@ -83,13 +85,19 @@ class ContentFolder:
         return destination
 
     def entries(self) -> Iterator[tuple[bytes, os.stat_result]]:
-        """Every digest that has a regular file, with its stat, in no order."""
-        for part in self._root.iterdir():
-            for path in part.iterdir() if part.is_dir() else ():
-                digest = _digest_named(path.name)
-                stat = path.lstat()
-                if digest is not None and S_ISREG(stat.st_mode):
-                    yield digest, stat
+        """Every digest that has a regular file, with its stat, in no order.
+
+        Raises:
+            StoreError: if a folder cannot be read.
+        """
+        try:
+            for part in self._root.iterdir():
+                for path in part.iterdir() if part.is_dir() else ():
+                    digest, stat = _digest_named(path.name), _stat_of(path)
+                    if digest is not None and stat is not None and S_ISREG(stat.st_mode):
+                        yield digest, stat
+        except OSError as error:
+            raise store_error(self._root, error) from error
 
 
 def hash_file(path: Path) -> tuple[bytes, os.stat_result]:
@@ -117,6 +125,14 @@ def _make_way(destination: Path) -> None:
         if path.exists() and not belongs:
             path.rename(path.with_name(f"{path.name}-{os.urandom(3).hex()}.damaged"))
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _stat_of(path: Path) -> os.stat_result | None:
+    """The stat of a file that was listed; None if another process has evicted it meanwhile."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 def _digest_named(name: str) -> bytes | None:

@@ -59,15 +59,21 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, mode: schema.Mode = "rwc", *, fill: Change[object] | None = None) -> Database:
-        """Open a database, checking its schema; in mode `rwc`, lay it out and `fill` it if it is empty."""
+        """Open a database, checking its schema; in mode `rwc`, lay it out and `fill` it if it is empty.
+
+        In the other modes an empty one, which another process is just beginning, is one in memory.
+        """
         connection = schema.connect(path, mode)
         try:
             if mode == "rwc":
                 connection.execute("PRAGMA journal_mode=WAL")
-                if schema.is_empty(connection):
-                    schema.create(connection)
-                    if fill is not None:
-                        commit(connection, fill)
+            if schema.is_empty(connection):
+                if mode != "rwc":
+                    connection.close()
+                    return cls.in_memory(path)
+                schema.create(connection)
+                if fill is not None:
+                    commit(connection, fill)
             schema.check(connection)
         except BaseException:
             connection.close()

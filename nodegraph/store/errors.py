@@ -6,8 +6,11 @@ import errno
 import sqlite3
 from pathlib import Path
 
+from nodegraph.store.layout import free_bytes
+
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_LEAST_FREE = 1 << 18
 _KEPT = "what was stored before is kept"
 
 
@@ -17,7 +20,7 @@ class StoreError(Exception):
 
 def store_error(place: Path, error: OSError | sqlite3.Error | UnicodeDecodeError) -> StoreError:
     """The error to show for a failure of the file system or of the index at `place`."""
-    if _is_full(error):
+    if _is_full(place, error):
         return StoreError(
             f"{place}: no space left for the store; free some, or run `nodegraph cache gc --max-size SIZE`, "
             f"and run again: {_KEPT}"
@@ -42,10 +45,12 @@ def primary_code(error: BaseException) -> int:
     return code & 0xFF if isinstance(code, int) else 0
 
 
-def _is_full(error: BaseException) -> bool:
+def _is_full(place: Path, error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _FULL
-    return primary_code(error) == sqlite3.SQLITE_FULL
+    # Where there is no room for its log or its shared memory, SQLite only tells that it failed to write.
+    is_cramped = primary_code(error) == sqlite3.SQLITE_IOERR and free_bytes(place) < _LEAST_FREE
+    return is_cramped or primary_code(error) == sqlite3.SQLITE_FULL
 
 
 def _is_denied(error: BaseException) -> bool:

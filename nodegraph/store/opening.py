@@ -115,7 +115,10 @@ def _open_missing(layout: Layout, path: Path, warn: Warn) -> Database:
         return _begin_anew(layout, f"{path} is missing or empty", warn)
     if _has_content(layout):
         warn(f"{path} is missing or empty; a new index is begun, and what it recorded is computed again")
-    return Database.open(path, fill=lambda connection: recount(connection, layout))
+    try:
+        return Database.open(path, fill=lambda connection: recount(connection, layout))
+    except Failure as error:
+        raise store_error(path, error) from error
 
 
 def _begin_anew(layout: Layout, problem: str, warn: Warn) -> Database:

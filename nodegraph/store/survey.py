@@ -11,7 +11,7 @@ from nodegraph.store.blobs import parse_inline
 from nodegraph.store.contents import ContentFolder, Kind
 from nodegraph.store.eviction import stored_bytes
 from nodegraph.store.index import Index
-from nodegraph.store.rows import Key, Row, short_id, unpack, unpack_row, unseal
+from nodegraph.store.rows import RUN_BEGUN, RUN_REPORT, Key, Row, short_id, unpack, unpack_row, unseal
 from nodegraph.store.schema import FACTS
 from nodegraph.store.uses import Use, unpack_use
 from nodegraph.types.wire import Digest
@@ -120,6 +120,7 @@ def verify(index: Index, journal: Journal, values: Values, files: Files) -> list
     for table in FACTS:
         found += _verify_entries(index, journal, table)
     found += _verify_small(index, journal)
+    found += _verify_runs(index)
     for shelf, kind, root in (
         (values, Kind.BLOB, index.layout.blobs),
         (files, Kind.FILE, index.layout.files),
@@ -148,6 +149,19 @@ def _verify_entries(index: Index, journal: Journal, table: str) -> list[Damage]:
 def _verify_small(index: Index, journal: Journal) -> list[Damage]:
     damaged = [name for name, body in _scan(index, "small") if parse_inline(Digest(name), body) is None]
     return _drop(index, journal, "small", damaged)
+
+
+def _verify_runs(index: Index) -> list[Damage]:
+    damaged = [
+        run
+        for run, body, report in index.all("SELECT id, body, report FROM runs")
+        if unseal("runs", RUN_BEGUN, body) is None
+        or (report is not None and unseal("runs", RUN_REPORT, report) is None)
+    ]
+    if damaged and not index.read_only:
+        runs = [(run,) for run in damaged]
+        index.write(lambda connection: connection.executemany("DELETE FROM runs WHERE id=?", runs).rowcount)
+    return [Damage(f"{index.path}: runs/{run}", "damaged entry") for run in damaged]
 
 
 def _drop(index: Index, journal: Journal, table: str, damaged: list[bytes]) -> list[Damage]:

@@ -116,11 +116,13 @@ class Forks:
         user: int | None = None,
         file_limit: int | None = None,
         environment: Mapping[str, str] | None = None,
-        output: Path | None = None,
     ) -> Forked:
         """Fork a process that runs a function of `commands`, in `folder`."""
         self._count += 1
-        output = output or folder / f"process-{self._count}"
+        output = folder / f"process-{self._count}"
+        for suffix in ("out", "err"):
+            # Here, so that they are there even if the process is killed before it begins.
+            Path(f"{output}.{suffix}").touch()
         pid = self.ask(
             do="start",
             command=command,

@@ -52,7 +52,7 @@ def params_of(kind: str, dice: Dice) -> dict[str, Any]:
         "folder": lambda: (
             {"root": dice.pick(_FOLDERS), "by": dice.pick(("reads", "uses", "given"))}
             | none
-            | {"stop": dice.pick((-1, -1, -1, -1, 2))}
+            | {"stop": dice.pick((-1, -1, -1, -1, 2)), "turned": dice.pick((False, True))}
         ),
         "listed": lambda: {"numbers": numbers} | none | {"stop": dice.pick((-1, -1, -1, -1, 2))},
         "given": lambda: {"numbers": numbers},

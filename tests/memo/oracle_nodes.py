@@ -172,15 +172,15 @@ def written(path: Path) -> int:
 
 
 @node("orc.folder", version=1, pure=False)
-def folder(*, root: Path, by: str, fault: int, drop: int, stop: int) -> Stream[int]:
+def folder(*, root: Path, by: str, turned: bool, fault: int, drop: int, stop: int) -> Stream[int]:
     """The numbers in the files of a folder, by what is read or by what is used; may break off."""
 
     def make(name: str, number: int) -> int:
-        CALLS.append(("folder", by, name, number, fault, drop, stop))
+        CALLS.append(("folder", by, turned, name, number, fault, drop, stop))
         outcome(number, fault, drop)
         return number
 
-    for index, path in enumerate(sorted(root.iterdir())):
+    for index, path in enumerate(sorted(root.iterdir(), reverse=turned)):
         if index == stop:
             raise RuntimeError("broke off")
         if by == "reads":

@@ -138,7 +138,7 @@ _PLAIN: Mapping[str, Mapping[str, Any]] = {
     "batch": {"plus": 1, **_NONE},
     "sub": _NONE,
     "total": {"by": 1, **_NONE},
-    "folder": {"root": "one", "by": "reads", "stop": -1, **_NONE},
+    "folder": {"root": "one", "by": "reads", "turned": False, "stop": -1, **_NONE},
     "listed": {"stop": -1, **_NONE},
     "fan": {"by": "made", "refuse": -1, "stop": -1, **_NONE},
     "pair": {"by": 1},

@@ -148,6 +148,12 @@ def test_item_under_another_name_is_found_by_content_and_summed_again(world):
     assert found == {"photos": "1+2", "coarse": "0+3", "next": "0+3", "sum": "1+0", "end": "1+0"}
 
 
+def test_items_in_another_order_are_summed_again(world):
+    world.run(STREAM)
+    found = counts(world.run(with_params(STREAM, "photos", turned=True)))
+    assert found == {"photos": "3+0", "coarse": "0+3", "next": "0+3", "sum": "1+0", "end": "1+0"}
+
+
 def test_new_item_that_is_dropped_stops_the_wave(world):
     state = with_params(STREAM, "coarse", by=1)
     state = with_params(state, "next", drop=4)

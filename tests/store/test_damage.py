@@ -260,14 +260,16 @@ def test_verify_finds_each_kind_of_damage_once_and_leaves_a_sound_store(filled, 
     connection = sqlite3.connect(filled / "index.db")
     connection.execute("UPDATE rows SET body=x'00' || substr(body, 2) WHERE rowid=5")
     connection.execute("UPDATE small SET body=body || x'00' WHERE rowid=7")
+    connection.execute("UPDATE runs SET report=x'00'")
     connection.commit()
     connection.close()
     with Store.open(filled) as store:
         places = sorted(damage.place for damage in store.verify())
-        assert len(places) == 3
+        assert len(places) == 4
         assert any(str(blob) in place for place in places)
         assert any("rows/" in place for place in places)
         assert any("small/" in place for place in places)
+        assert any("runs/1" in place for place in places)
     with Store.open(filled) as store:
         assert store.verify() == []
     assert run_again(filled, key, row)[1] == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +142,50 @@ def test_what_another_process_begins_to_use_while_room_is_made_stays(folder, mon
             assert present(opened, large, numbers) == [2]
             assert opened.get(large(2)[0]) is not None
             assert opened.warnings == []
+
+
+RUNNING = """
+import sys
+from pathlib import Path
+import numpy as np
+from nodegraph.store import Store
+from nodegraph.types.wire import digest, encode
+with Store.open(Path(sys.argv[1])) as store:
+    values = [encode(np.full(size, number)) for number in range(40) for size in (10, 3000)]
+    for wire in values[:40]:
+        store.put(digest(wire), wire)
+    run = store.begin_run("g", b"")
+    print("running", flush=True)
+    for count, wire in enumerate(values, start=1):
+        there = store.has(digest(wire))
+        store.flush()
+        # What is evicted before its use was committed is made again, as a run does.
+        if not there or store.get(digest(wire)) is None:
+            store.put(digest(wire), wire)
+            store.flush()
+        lost = [n for n, known in enumerate(values[:count]) if store.get(digest(known)) is None]
+        assert not lost, (count, lost)
+    print(store.warnings)
+    store.finish_run(run, True, b"")
+"""
+
+
+def test_a_running_process_loses_nothing_however_often_another_one_makes_room(folder):
+    running = subprocess.Popen(
+        [sys.executable, "-c", RUNNING, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout.readline() == "running\n"
+    with Store.open(folder) as store:
+        evicted = store.gc(max_size=0).entries
+        while running.poll() is None:
+            evicted += store.gc(max_size=0).entries
+        output, _ = running.communicate()
+        assert (running.returncode, output) == (0, "[]\n")
+        assert evicted > 0
+        store.gc(max_size=0)
+        assert store.stat().small == store.stat().blobs == (0, 0)
+        assert store.verify() == []
+        assert store.warnings == []
 
 
 def test_gc_gets_down_to_the_size_though_small_values_leave_gaps_in_the_index(folder):
