@@ -20,10 +20,10 @@ from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
 from nodegraph.place.devices import available, parse_devices
+from nodegraph.plan.compile import compile_program
 from nodegraph.plan.forecast import forecast
 from nodegraph.plan.plan import Plan
 from nodegraph.plan.producers import Selection
-from nodegraph.plan.compile import compile_program
 from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
@@ -35,6 +35,7 @@ from nodegraph.run.publish import PublishError
 from nodegraph.run.result import Run
 from nodegraph.run.run import RunOptions, run_program
 from nodegraph.store import Store, StoreError, default_size_limit, default_store_folder
+from nodegraph.store.errors import store_error
 from nodegraph.sweep.axes import check_sweep
 from nodegraph.sweep.expand import Swept, expand
 from nodegraph.sweep.given import SweepLike
@@ -297,8 +298,11 @@ def _write_reports(run: Run, task: _Task, options: Options, store: Store) -> Non
     text = text_report(run)
     if task.swept.axes:
         text += f"\n{sweep_table(_sorted_by_combination(task.swept, run, options))}\n"
-    (run.folder / "report.txt").write_text(text, encoding="utf-8")
-    (run.folder / "report.html").write_text(html_report(run, task.program.graph), encoding="utf-8")
+    try:
+        (run.folder / "report.txt").write_text(text, encoding="utf-8")
+        (run.folder / "report.html").write_text(html_report(run, task.program.graph), encoding="utf-8")
+    except OSError as error:
+        raise store_error(run.folder, error) from error
     store.finish_run(run.run, run.ok, text.encode())
 
 

@@ -9,9 +9,9 @@ from nodegraph.api import Options, open_store
 from nodegraph.check.check import GraphLike, check
 from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.problem import GraphError, Problem
+from nodegraph.plan.compile import compile_program
 from nodegraph.plan.explain import explain
 from nodegraph.plan.explanation import Explanation
-from nodegraph.plan.compile import compile_program
 
 
 def why_node(

@@ -17,9 +17,9 @@ from nodegraph.events import (
     CallProgress,
     CallStarted,
     Event,
-    NodesAdvanced,
     NodeAdvance,
     NodeFinished,
+    NodesAdvanced,
     Output,
     RunStarted,
 )

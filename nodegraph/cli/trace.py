@@ -41,8 +41,7 @@ def trace(
             lines = list(origin_lines(origin))
         except (KeyError, TypeError, AttributeError, ValueError):
             raise TraceError(
-                f"the provenance of {file} is not as nodegraph wrote it; "
-                "run the graph again to write it anew"
+                f"the provenance of {file} is not as nodegraph wrote it; run the graph again to write it anew"
             ) from None
         terminal.result("\n".join(map(printable, lines)))
     return DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -50,10 +51,15 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Write one event, if it is of a kind that is kept."""
         if isinstance(event, _LOGGED) and not self._file.closed:
-            self._file.write(_encode(event.as_json()) + "\n")
-            if not isinstance(event, NodeFinished):
-                self._file.flush()
+            try:
+                self._file.write(_encode(event.as_json()) + "\n")
+                if not isinstance(event, NodeFinished):
+                    self._file.flush()
+            except OSError:
+                # A disk that is full: the store, which cannot write either, tells it.
+                self.close()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()

@@ -86,7 +86,7 @@ class History:
 
     def __init__(self, store: RecordStore, graph: CheckedGraph) -> None:
         self._store = store
-        self.packed = store.recall_graph(graph_id(graph))
+        self.packed = store.recall_graph(history_id(graph))
         self.entries: dict[str, NodeEntry] = {}
         self.codes: dict[bytes, dict[str, bytes]] = {}
         if self.packed is not None:
@@ -130,8 +130,13 @@ def short_keys(calls: bytes) -> Iterable[bytes]:
 
 
 def graph_id(graph: CheckedGraph) -> str:
-    """What the store files a graph's history under."""
+    """What the store files a graph's runs under."""
     return str(graph.path) if graph.path is not None else graph.name
+
+
+def history_id(graph: CheckedGraph) -> str:
+    """What the store files a graph's history under: a sweep of it has one of its own."""
+    return f"{graph_id(graph)} ({graph.variant})" if graph.variant else graph_id(graph)
 
 
 def describe(step: Step, files: Mapping[str, Digest], seed: int) -> NodeRecord:

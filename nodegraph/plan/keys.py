@@ -139,8 +139,8 @@ def read_record(prefix: bytes) -> Recipe:
         type_id,
         behaviour if kind == "version" else None,
         behaviour if kind == "code" else None,
-        {name: value for name, value in params},
-        {name: content for name, content in files},
+        dict(params),
+        dict(files),
         tuple(name for name, _ in linked),
     )
 
@@ -178,7 +178,5 @@ def _frame(tag: str, node_type: NodeType, linked: tuple[tuple[str, bool], ...]) 
 def read_files(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Path]:
     """The paths among the params whose contents enter the key."""
     return {
-        port.name: params[port.name]
-        for port in node_type.file_ports
-        if params.get(port.name) is not None
+        port.name: params[port.name] for port in node_type.file_ports if params.get(port.name) is not None
     }

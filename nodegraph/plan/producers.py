@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
@@ -107,46 +105,15 @@ class Producer(Protocol):
         ...
 
 
-class ReadFiles:
-    """The files that each item of a stream is read from, in the order of the items: 10 to 20 bytes each."""
-
-    def __init__(self) -> None:
-        self._packed = bytearray()
-        self._last = b""
-
-    def add(self, paths: Sequence[Path]) -> None:
-        """Note the files of the next item."""
-        self._packed += msgpack.packb([self._shortened(os.fsencode(path)) for path in paths])
-
-    def _shortened(self, path: bytes) -> tuple[int, bytes]:
-        """How many bytes a path has in common with the one before it, and the rest of it."""
-        shared = len(os.path.commonprefix((self._last, path)))  # noqa: RUF071 -- bytes are meant
-        self._last = path
-        return shared, path[shared:]
-
-    def __iter__(self) -> Iterator[list[Path]]:
-        unpacker = msgpack.Unpacker(max_buffer_size=0)
-        unpacker.feed(self._packed)
-        last = b""
-        for entries in unpacker:
-            paths: list[Path] = []
-            for shared, rest in entries:
-                last = last[:shared] + rest
-                paths.append(Path(os.fsdecode(last)))
-            yield paths
-
-
 class GeneratorProducer:
     """The items that a node's generator yields. Raises `BadItemKey` if a key occurs twice.
 
     Attributes:
         keys: of the items given so far, in order.
-        reads: the files of the items given so far.
     """
 
     def __init__(self, items: Iterator[Item[Any]], selection: Selection) -> None:
         self.keys: dict[str, None] = {}
-        self.reads = ReadFiles()
         self._items = items
         self._selection = selection
 
@@ -162,7 +129,6 @@ class GeneratorProducer:
                 raise BadItemKey(f"item key {item.key!r} occurs twice in one stream")
             if self._selection.takes(item.key):
                 self.keys[item.key] = None
-                self.reads.add(item.reads)
                 return item
         return None
 

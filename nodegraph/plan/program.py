@@ -60,7 +60,7 @@ class Step:
         rank: of a fan-out step, above that of all streams whose end its items wait for.
         fans_out: whether it is a generator of items.
         is_simple: whether the key of a call follows from the digests of its inputs, none of them a stream.
-        linked_seed: the name of its input `seed`, if that is linked; its value, not its digest, enters the key.
+        linked_seed: the name of its input `seed`, if that is linked; its value enters the key, not its digest.
         output_types: the types of its outputs, in order.
     """
 
@@ -190,7 +190,9 @@ def parse_source(graph: CheckedGraph, name: str) -> Source:
     Raises:
         KeyError: if the graph has no such node or output; the message lists what there is.
     """
-    node_id, _, output = name.partition(".")
+    # The copies that a sweep makes of a node have dots in their ids.
+    is_node = name in graph.nodes or "." not in name
+    node_id, output = (name, "") if is_node else name.rpartition(".")[::2]
     node = graph.nodes.get(node_id)
     if node is None:
         raise KeyError(f"the graph has no node {node_id!r}; its nodes: {', '.join(graph.nodes)}")

@@ -95,9 +95,7 @@ class Walk:
     def _walk(self, step: Step) -> None:
         table = self.grid.tables[step.chain]
         try:
-            identity = self.identities[step.index] = identify(
-                self.program, step, self._store, self._history
-            )
+            identity = self.identities[step.index] = identify(self.program, step, self._store, self._history)
         except OSError as error:
             self._cannot_read(step, table, error)
             return

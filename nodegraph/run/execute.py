@@ -173,8 +173,10 @@ class Calls:
         if node_type.signature.wants_context:
             seeds = None if call.seed is None else [call.seed]
             arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
+        started = time.perf_counter()
         try:
-            return outputs_of(call.step, node_type.function(**arguments), machine.store)
+            result = node_type.function(**arguments)
+            return outputs_of(call.step, result, machine.store, time.perf_counter() - started)
         except BaseException as error:
             return error
 
@@ -189,7 +191,7 @@ class Calls:
             machine.postpone(call.frame, call.position, _collected(call.step))
             return
         elif isinstance(result, BaseException):
-            machine.failed(call.frame, call.position, call.step, call.key, result)
+            machine.failed(call.frame, call.position, call.step, call.key, result, reason)
             return
         else:
             machine.keep_outputs(call.state, result, seconds)
@@ -252,17 +254,19 @@ class Calls:
         if step.type.signature.wants_context:
             seeds = [call.seed for call in calls if call.seed is not None] if step.type.seeded else None
             arguments["ctx"] = machine.context(step, calls[0].frame, calls[0].key, seeds)
+        started = time.perf_counter()
         try:
             results = check_batch(step.type, step.type.function(**arguments), len(calls))
         except BaseException as error:
             return [error] if len(calls) == 1 else None
-        return [self._outcome(step, result) for result in results]
+        seconds = (time.perf_counter() - started) / len(calls)
+        return [self._outcome(step, result, seconds) for result in results]
 
-    def _outcome(self, step: Step, result: Any) -> Outcome:
+    def _outcome(self, step: Step, result: Any, seconds: float) -> Outcome:
         if isinstance(result, Drop):
             return result
         try:
-            return outputs_of(step, result, self._machine.store)
+            return outputs_of(step, result, self._machine.store, seconds)
         except Exception as error:
             return error
 

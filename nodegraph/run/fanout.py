@@ -223,7 +223,7 @@ class FanOut:
 
     def _encode(self, step: Step, value: Any) -> tuple[Output, ...]:
         """A value given directly, copied: a generator may use its buffers again for the next item."""
-        outputs = outputs_of(step, value, self._machine.store)
+        outputs = outputs_of(step, value, self._machine.store, 0.0)
         return tuple(Output(output.digest, output.wire and output.wire.owned()) for output in outputs)
 
     def _key(self, run: StreamRun, item: Item[Any]) -> tuple[Key | None, bytes]:
@@ -286,13 +286,14 @@ class FanOut:
         machine.starting(step, frame, reason)
         started = time.perf_counter()
         try:
-            outputs = outputs_of(step, frame.item.make(), machine.store)
+            value = frame.item.make()
+            outputs = outputs_of(step, value, machine.store, time.perf_counter() - started)
         except Drop as drop:
             run.drops[frame.index] = drop.reason
             machine.dropped(frame, 0, step, key, drop, time.perf_counter() - started, reason, inputs)
         except BaseException as error:
             run.whole = False
-            machine.failed(frame, 0, step, key, error)
+            machine.failed(frame, 0, step, key, error, reason)
         else:
             seconds = time.perf_counter() - started
             machine.keep_outputs(state, outputs, seconds)

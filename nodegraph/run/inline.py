@@ -8,7 +8,7 @@ Whatever turns out to be otherwise is left to the general way.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from blake3 import blake3
@@ -199,7 +199,11 @@ class Inline:
         if plain is False or plain is True or frame.results[position] is not None:
             return None
         machine = self._machine
-        if plain.type_id not in machine.cheap or machine.failures or (position == 0 and frame.scope is not None):
+        if (
+            plain.type_id not in machine.cheap
+            or machine.failures
+            or (position == 0 and frame.scope is not None)
+        ):
             return None
         return plain
 
@@ -257,7 +261,7 @@ class Inline:
             if type(result) is plain.exact:
                 wire = encode(result)
             else:
-                outcome = outputs_of(plain.step, result, machine.store)
+                outcome = outputs_of(plain.step, result, machine.store, time.perf_counter() - started)
         except BaseException as error:
             outcome = error
         seconds = time.perf_counter() - started

@@ -23,7 +23,11 @@ def known_calls(machine: Machine) -> dict[int, Done]:
     steps = [
         step
         for step in machine.program.steps
-        if step.is_simple and not step.chain and not step.fans_out and step.type.pure and step.id not in machine.forced
+        if step.is_simple
+        and not step.chain
+        and not step.fans_out
+        and step.type.pure
+        and step.id not in machine.forced
     ]
     rows = _Rows(machine, steps)
     for step in steps:

@@ -33,12 +33,15 @@ from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
+from nodegraph.store.uses import Pace
 from nodegraph.types.wire import Digest
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
 
 _SLOTS = 1 << 22
+_TELLING_CALLS = 8
+_SLOW_SHARE = 0.01
 
 BYTES_GONE = "bytes not in the store"
 """Why a call whose result is known runs again."""
@@ -74,7 +77,6 @@ class Machine:
         again: a pass found that another one is needed: bytes have to be made again, or came out different.
         demanded: steps whose results must be there as bytes, not only as digests.
         failures: calls that failed in this run, by key; they are not tried twice.
-        expected: seconds a call of a type takes, as far as known.
         spooled: bytes that are in the store only until the run ends.
         history: what the nodes were made of in their last run.
         has_failures: some calls, of any graph, failed last time.
@@ -96,7 +98,6 @@ class Machine:
     again: bool = False
     demanded: set[int] = field(default_factory=set[int])
     failures: dict[Key, CallError] = field(default_factory=dict[Key, CallError])
-    expected: dict[str, float | None] = field(default_factory=dict[str, float | None])
 
     def __post_init__(self) -> None:
         self.spooled: set[Digest] = set()
@@ -105,6 +106,7 @@ class Machine:
         self.history = History(self.store, self.program.graph)
         self.has_failures = self.store.has_failures()
         self.cheap: set[str] = set()
+        self._paces: dict[str, Pace] = {}
         self._old_recipes: dict[int, bool] = {}
         self.recorded = bytearray(_SLOTS)
         self._states: list[StepState | OSError | None] = [None] * len(self.program.steps)
@@ -178,13 +180,20 @@ class Machine:
         return step.index not in self.demanded or all(map(self.values.can_load, outputs))
 
     def is_cheap(self, step: Step) -> bool:
-        """Whether a call of this type is known to take less than what is claimed and reported."""
+        """Whether calls of this type are known to take less than what is claimed and reported."""
         type_id = step.type.id
-        if type_id not in self.expected:
-            seconds = self.expected[type_id] = self.store.expected_seconds(type_id)
-            if seconds is not None and seconds < DURABLE_SECONDS:
-                self.cheap.add(type_id)
+        if type_id not in self._paces:
+            self._paces[type_id] = self.store.pace(type_id)
+            self._judge(type_id)
         return type_id in self.cheap
+
+    def _judge(self, type_id: str) -> None:
+        """Tell whether a type is cheap: few calls are needed to tell, and a slow one now and then is none."""
+        pace = self._paces[type_id]
+        if pace.calls >= _TELLING_CALLS and pace.slow <= 1 + pace.calls * _SLOW_SHARE:
+            self.cheap.add(type_id)
+        else:
+            self.cheap.discard(type_id)
 
     def is_new(self, state: StepState) -> bool:
         """Whether no call of that type, version and params was in the store when this was first asked."""
@@ -320,13 +329,19 @@ class Machine:
             self.emit(CallDone(self.clock(), step.id, frame.label, seconds))
 
     def _learn(self, step: Step, seconds: float) -> None:
+        """Take a call into account for whether its type is cheap. Call it under `lock`.
+
+        Plain calls that are quick are not, so a slow one first counts those.
+        """
         type_id = step.type.id
-        known = self.expected.get(type_id)
-        expected = self.expected[type_id] = seconds if known is None else 0.8 * known + 0.2 * seconds
-        if expected < DURABLE_SECONDS:
-            self.cheap.add(type_id)
-        else:
-            self.cheap.discard(type_id)
+        slow = seconds >= DURABLE_SECONDS
+        self.tally.steps[step.index].slow += slow
+        pace = self._paces.get(type_id) or self.store.pace(type_id)
+        if slow:
+            made = sum(counts.executed for counts in self.tally.of_type(type_id))
+            pace = Pace(pace.seconds, max(pace.calls, made), pace.slow)
+        self._paces[type_id] = pace.plus(Pace(seconds, 1, slow))
+        self._judge(type_id)
 
     def dropped(
         self,
@@ -352,10 +367,24 @@ class Machine:
             self.flow.resolve(frame, position, ABSENT)
         self.emit(CallDropped(self.clock(), step.id, frame.label, drop.reason, False))
 
-    def failed(self, frame: Frame, position: int, step: Step, key: Key | None, error: BaseException) -> None:
-        """A call raised. If that is because the run is being stopped, the call counts as not begun."""
+    def failed(
+        self,
+        frame: Frame,
+        position: int,
+        step: Step,
+        key: Key | None,
+        error: BaseException,
+        reason: str | None = None,
+    ) -> None:
+        """A call raised. If that is because the run is being stopped, the call counts as not begun.
+
+        `reason` is why it ran, None if it did not come to that.
+        """
         if self.cancelled():
             return
+        if reason is not None:
+            with self.lock:
+                self.tally.steps[step.index].because(reason)
         self.note_failure(frame, step, key, failure_of(step, frame, error))
         self._leave_without(frame, position, step, FAILED)
 
@@ -436,7 +465,7 @@ class Machine:
             counts.executed += not before.fresh
             counts.cached -= not before.fresh
             counts.seconds += seconds
-            counts.reasons[BYTES_GONE] = counts.reasons.get(BYTES_GONE, 0) + 1
+            counts.because(BYTES_GONE)
             if step.fans_out:
                 counts.made.append(_mark(frame))
             self.again = self.again or changed

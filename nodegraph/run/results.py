@@ -23,8 +23,8 @@ class WrongResult(TypeError):
 class FileIntake(Protocol):
     """Takes a file into the store and gives its BLAKE3 (hex) and size."""
 
-    def adopt(self, path: Path, /) -> tuple[str, int]:
-        """Move a file in."""
+    def adopt(self, path: Path, /, *, seconds: float) -> tuple[str, int]:
+        """Move a file in that took so long to make."""
         ...
 
 
@@ -36,15 +36,15 @@ class Output:
     wire: Wire | None
 
 
-def outputs_of(step: Step, result: Any, files: FileIntake) -> tuple[Output, ...]:
-    """Check a call's result against the declared outputs and encode it.
+def outputs_of(step: Step, result: Any, files: FileIntake, seconds: float) -> tuple[Output, ...]:
+    """Check the result of a call that took `seconds` against the declared outputs and encode it.
 
     Raises:
         WrongResult: if it is of another type than declared.
         NotStorable: if something in it has no wire form.
     """
     return tuple(
-        _encode(step.type, port.name, type_, value, files)
+        _encode(step.type, port.name, type_, value, files, seconds)
         for port, type_, value in zip(
             step.type.signature.outputs, step.output_types, _split(step.type, result), strict=True
         )
@@ -76,7 +76,9 @@ def _split(node_type: NodeType, result: Any) -> Sequence[Any]:
     return cast("Sequence[Any]", result)
 
 
-def _encode(node_type: NodeType, name: str, type_: Type, value: Any, files: FileIntake) -> Output:
+def _encode(
+    node_type: NodeType, name: str, type_: Type, value: Any, files: FileIntake, seconds: float
+) -> Output:
     if isinstance(value, StoredItem):
         if _passes_on(node_type, type_):
             return Output(value.digest, None)
@@ -85,7 +87,7 @@ def _encode(node_type: NodeType, name: str, type_: Type, value: Any, files: File
         raise WrongResult(f"{node_type.id} returned {_shown(value)} as {name!r}; it declares {type_}")
     value = as_declared(value, type_)
     if isinstance(value, Artifact):
-        value = take_files(value, files)
+        value = take_files(value, files, seconds)
     wire = encode(value)
     return Output(digest(wire), wire)
 
@@ -98,8 +100,8 @@ def _passes_on(node_type: NodeType, type_: Type) -> bool:
     )
 
 
-def take_files(artifact: Artifact, files: FileIntake) -> Artifact:
-    """Move the files of a node's folder into the store.
+def take_files(artifact: Artifact, files: FileIntake, seconds: float) -> Artifact:
+    """Move the files of a node's folder, which took `seconds` to fill, into the store.
 
     Raises:
         WrongResult: if the folder is missing, holds something else than files and folders, or `made_from`
@@ -115,7 +117,7 @@ def take_files(artifact: Artifact, files: FileIntake) -> Artifact:
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise WrongResult(f"the artifact holds {name!r}, which is neither a file nor a folder")
         if path.is_file():
-            taken[name] = files.adopt(path)
+            taken[name] = files.adopt(path, seconds=seconds)
     unknown = sorted(set(artifact.made_from) - set(taken))
     if unknown:
         raise WrongResult(f"made_from names {unknown[0]!r}, which is not among the artifact's files")

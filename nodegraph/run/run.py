@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nodegraph.events import CallFailed, Event, NodeFinished, Output, RunFinished, RunStarted, Warned
 from nodegraph.events.hub import EventHub, EventLog
-from nodegraph.plan.history import NodeRecord, graph_id, pack_history
+from nodegraph.plan.history import NodeRecord, graph_id, history_id, pack_history
 from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.run.capture import Place, captured
@@ -25,6 +25,7 @@ from nodegraph.run.outputs import Fetch, told_output, values_without_bytes
 from nodegraph.run.pool import Pool
 from nodegraph.run.result import CallError, Run, RunOutput
 from nodegraph.store import Store
+from nodegraph.store.uses import Pace, Use
 
 _ITEMS_IN_FLIGHT = 64
 
@@ -207,20 +208,23 @@ class _Session:
 
     def _remember_costs(self) -> None:
         """Write down what the calls of each node type took, and what was saved by not making them."""
-        totals: dict[str, list[float]] = {}
+        paces: dict[str, Pace] = {}
+        uses: dict[str, Use] = {}
         for step, counts in zip(self._program.steps, self._machine.tally.steps, strict=True):
-            total = totals.setdefault(step.type.id, [0, 0.0, 0, 0.0])
-            total[0] += counts.executed
-            total[1] += counts.seconds
-            total[2] += counts.cached
-            total[3] += counts.saved
-        for type_id, (executed, spent, cached, saved) in totals.items():
-            if executed and spent:
-                self._store.record_seconds(type_id, spent, int(executed))
-            if executed or cached:
-                self._store.record_use(
-                    type_id, executed=int(executed), spent=spent, cached=int(cached), saved=saved
-                )
+            type_id = step.type.id
+            if counts.executed:
+                pace = Pace(counts.seconds, counts.executed, counts.slow)
+                paces[type_id] = paces[type_id].plus(pace) if type_id in paces else pace
+            if counts.executed or counts.cached:
+                use = Use(counts.executed, counts.seconds, counts.cached, counts.saved)
+                uses[type_id] = uses[type_id].plus(use) if type_id in uses else use
+        for type_id, pace in paces.items():
+            if pace.seconds:
+                self._store.record_pace(type_id, pace)
+        for type_id, use in uses.items():
+            self._store.record_use(
+                type_id, executed=use.executed, spent=use.spent, cached=use.cached, saved=use.saved
+            )
 
     def _remember_nodes(self) -> None:
         """Write down what each node was made of, for the reasons of the next plan and run."""
@@ -241,7 +245,7 @@ class _Session:
             entries[step.id] = identity.entry(bytes(counts.calls), outputs)
         if entries != history.entries:
             packed = pack_history(entries, self._program.steps, history)
-            self._store.remember_graph(graph_id(self._program.graph), packed)
+            self._store.remember_graph(history_id(self._program.graph), packed)
 
     def _result(self, finished: bool, outputs: Mapping[str, RunOutput], unpublished: list[CallError]) -> Run:
         machine = self._machine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from nodegraph.plan.program import Program
 from nodegraph.run.result import CallError, NodeReport
@@ -13,6 +13,7 @@ class Counts:
     """The calls of one node so far.
 
     Attributes:
+        slow: those that took as long as what is committed at once.
         seconds: what those that were executed took; saved: what those that were found had taken.
         reasons: why calls were executed; drops: why items were left out. Both count.
         calls: the first bytes of their keys.
@@ -21,11 +22,12 @@ class Counts:
 
     __slots__ = (
         "cached", "calls", "dropped", "drops", "executed", "failed", "made", "reasons", "saved", "seconds",
-        "skipped",
+        "skipped", "slow",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.executed = self.cached = self.failed = self.skipped = self.dropped = 0
+        self.slow = 0
         self.seconds = self.saved = 0.0
         self.reasons: dict[str, int] = {}
         self.drops: dict[str, int] = {}
@@ -36,6 +38,10 @@ class Counts:
         """Count a call that was executed."""
         self.executed += 1
         self.seconds += seconds
+        self.because(reason)
+
+    def because(self, reason: str) -> None:
+        """Count why a call was begun."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def drop(self, reason: str) -> None:
@@ -70,6 +76,12 @@ class Tally:
         """Count a failed call; `place` is the item's position along its origin."""
         self.steps[step].failed += 1
         self._errors.append((step, place, error))
+
+    def of_type(self, type_id: str) -> Iterator[Counts]:
+        """The counts of all nodes of a type."""
+        for step, counts in zip(self._program.steps, self.steps, strict=True):
+            if step.type.id == type_id:
+                yield counts
 
     def errors(self) -> tuple[CallError, ...]:
         """The failed calls in graph and item order."""

@@ -17,7 +17,7 @@ from nodegraph.store.index import Index
 from nodegraph.store.pending import Pending
 from nodegraph.store.rows import Key, Row, short_id, unpack_row, unseal
 from nodegraph.store.schema import FACTS
-from nodegraph.store.uses import Use
+from nodegraph.store.uses import Pace, Use
 from nodegraph.types.wire import Digest
 
 _GATHER_S = 0.02
@@ -206,11 +206,10 @@ class Journal:
             self._pending.contents[content.digest] = content
             self._added(_ROW_BYTES)
 
-    def record_cost(self, type_id: str, seconds: float, calls: int) -> None:
+    def record_cost(self, type_id: str, pace: Pace) -> None:
         """Add to what the calls of a node type have cost."""
         with self._guard:
-            before = self._pending.costs.get(type_id, (0.0, 0))
-            self._pending.costs[type_id] = (before[0] + seconds, before[1] + calls)
+            self._pending.costs[type_id] = self._pending.costs.get(type_id, Pace()).plus(pace)
             self._added(0)
 
     def record_use(self, type_id: str, use: Use) -> None:

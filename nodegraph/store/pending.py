@@ -11,8 +11,8 @@ from typing import Any
 from blake3 import blake3
 
 from nodegraph.store.contents import Content
-from nodegraph.store.rows import Key, Row, pack, seal, sealed_rows, short_id, unpack, unseal
-from nodegraph.store.uses import Use, pack_use, unpack_use
+from nodegraph.store.rows import Key, Row, seal, sealed_rows, short_id, unseal
+from nodegraph.store.uses import Pace, Use, pack_pace, pack_use, unpack_pace, unpack_use
 from nodegraph.types.wire import Digest
 
 # Python gives up its lock once for each statement. In a busy process it takes up to 5 ms to have it back,
@@ -40,7 +40,7 @@ class Pending:
         facts: payloads by name, for each of the tables of sealed payloads except rows and failures.
         used: digests whose bytes were used in this run.
         value_costs: the seconds it took to compute the value, or to make the file, of a digest.
-        costs: seconds and calls to add, by type id.
+        costs: what calls took, to add, by type id.
         uses: what was used of the memo, to add, by type id.
         nbytes: about how much memory all that takes.
     """
@@ -52,7 +52,7 @@ class Pending:
     contents: dict[bytes, Content] = field(default_factory=dict[bytes, Content])
     used: set[bytes] = field(default_factory=set[bytes])
     value_costs: dict[bytes, float] = field(default_factory=dict[bytes, float])
-    costs: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
+    costs: dict[str, Pace] = field(default_factory=dict[str, Pace])
     uses: dict[str, Use] = field(default_factory=dict[str, Use])
     nbytes: int = 0
 
@@ -76,9 +76,8 @@ class Pending:
             for table in {**self.facts, **later.facts}
         }
         costs = dict(self.costs)
-        for type_id, (seconds, calls) in later.costs.items():
-            before = costs.get(type_id, (0.0, 0))
-            costs[type_id] = (before[0] + seconds, before[1] + calls)
+        for type_id, pace in later.costs.items():
+            costs[type_id] = costs.get(type_id, Pace()).plus(pace)
         value_costs = dict(self.value_costs)
         for digest, seconds in later.value_costs.items():
             value_costs[digest] = max(seconds, value_costs.get(digest, 0.0))
@@ -115,8 +114,8 @@ class Pending:
         if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
             _for_ids(connection, "DELETE FROM failures WHERE id IN ", map(short_id, self.rows))
         _insert_facts(connection, "failures", self.failures.items())
-        for type_id, (spent, calls) in self.costs.items():
-            _add_cost(connection, type_id, spent, calls)
+        for type_id, pace in self.costs.items():
+            _add_cost(connection, type_id, pace)
         for type_id, use in self.uses.items():
             _add_use(connection, type_id, use)
         if self.used:
@@ -215,15 +214,15 @@ def _raise_costs(connection: sqlite3.Connection, costs: Mapping[bytes, float]) -
         connection.executemany(statement, known)
 
 
-def _add_cost(connection: sqlite3.Connection, type_id: str, seconds: float, calls: int) -> None:
+def _add_cost(connection: sqlite3.Connection, type_id: str, pace: Pace) -> None:
     """Add to the cost of a type; what is long ago counts less and less."""
     name = type_name(type_id)
     payload = _fact(connection, "costs", name)
     if payload is not None:
-        _, known_seconds, known_calls = unpack(payload)
-        share = min(1.0, _COST_MEMORY / known_calls) if known_calls else 0.0
-        seconds, calls = seconds + known_seconds * share, calls + known_calls * share
-    _insert_facts(connection, "costs", [(name, pack((type_id, seconds, calls)))])
+        known = unpack_pace(payload)
+        share = min(1.0, _COST_MEMORY / known.calls) if known.calls else 0.0
+        pace = pace.plus(Pace(known.seconds * share, known.calls * share, known.slow * share))
+    _insert_facts(connection, "costs", [(name, pack_pace(type_id, pace))])
 
 
 def _add_use(connection: sqlite3.Connection, type_id: str, use: Use) -> None:

@@ -25,7 +25,7 @@ from nodegraph.store.rows import Key, Row, pack, recipe_name, short_id, unpack, 
 from nodegraph.store.runs import RunRecord, Runs
 from nodegraph.store.shelf import Files, Values
 from nodegraph.store.stat_cache import content_digest
-from nodegraph.store.uses import Use
+from nodegraph.store.uses import Pace, Use, unpack_pace
 from nodegraph.types.wire import Digest, Wire
 
 if TYPE_CHECKING:
@@ -315,17 +315,19 @@ class Store:
         """
         self._journal.record_use(type_id, Use(executed, spent, cached, saved))
 
-    def record_seconds(self, type_id: str, seconds: float, calls: int) -> None:
-        """Note that `calls` calls of a node type took `seconds` in all."""
-        self._journal.record_cost(type_id, seconds, calls)
+    def record_pace(self, type_id: str, pace: Pace) -> None:
+        """Note what calls of a node type took."""
+        self._journal.record_cost(type_id, pace)
+
+    def pace(self, type_id: str) -> Pace:
+        """What the calls of a node type took of late; empty if none was recorded."""
+        payload = self._journal.fact("costs", type_name(type_id))
+        return Pace() if payload is None else unpack_pace(payload)
 
     def expected_seconds(self, type_id: str) -> float | None:
         """What a call of a node type takes in the mean; None if none was recorded."""
-        payload = self._journal.fact("costs", type_name(type_id))
-        if payload is None:
-            return None
-        _, seconds, calls = unpack(payload)
-        return seconds / calls if calls else None
+        pace = self.pace(type_id)
+        return pace.seconds / pace.calls if pace.calls else None
 
     # Folders
 

@@ -1,4 +1,4 @@
-"""What the memo was worth: for each node type, what ran and what did not have to."""
+"""What is kept of each node type: what the memo was worth to it, and what its calls take."""
 
 from __future__ import annotations
 
@@ -37,6 +37,36 @@ class Use:
             self.cached + other.cached,
             self.saved + other.saved,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What calls of a node type take.
+
+    Attributes:
+        seconds: what they took in all.
+        calls: how many there were; fractions, since older ones count less.
+        slow: how many of them were slow in the eyes of who recorded them.
+    """
+
+    seconds: float = 0.0
+    calls: float = 0.0
+    slow: float = 0.0
+
+    def plus(self, other: Pace) -> Pace:
+        """Both together."""
+        return Pace(self.seconds + other.seconds, self.calls + other.calls, self.slow + other.slow)
+
+
+def pack_pace(type_id: str, pace: Pace) -> bytes:
+    """The payload that `unpack_pace` reads."""
+    return pack((type_id, pace.seconds, pace.calls, pace.slow))
+
+
+def unpack_pace(payload: bytes) -> Pace:
+    """The pace of a payload."""
+    _, seconds, calls, slow = unpack(payload)
+    return Pace(seconds, calls, slow)
 
 
 def pack_use(type_id: str, use: Use) -> bytes:

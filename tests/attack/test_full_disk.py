@@ -88,7 +88,9 @@ def lost(site) -> set[str]:
     return again
 
 
-@pytest.mark.parametrize(("nodes", "free_kb"), [(LARGE, 3000), (SMALL, 20), (SMALL, 0)])
+@pytest.mark.parametrize(
+    ("nodes", "free_kb"), [(LARGE, 3000), (SMALL, 600), (SMALL, 200), (SMALL, 20), (SMALL, 0)]
+)
 def test_run_on_a_full_disk_is_a_clear_error_and_goes_on_when_there_is_room(
     disk, ballast, site, sites, nodes, free_kb
 ):
@@ -105,6 +107,28 @@ def test_run_on_a_full_disk_is_a_clear_error_and_goes_on_when_there_is_room(
     assert ended.exit == 0, ended.stderr
     assert {**ended.json, "warnings": []} == right
     assert lost(on_disk) == set()
+
+
+def test_run_of_which_everything_is_stored_is_right_or_a_clear_error_on_a_full_disk(
+    disk, ballast, site, sites
+):
+    server, store = disk
+    graph = site.graph(SMALL, {"total": "total"})
+    on_disk = type(site)(sites().folder, server)
+    stored = on_disk.run("cli", "run", graph, "--store", store, "--json")
+    assert stored.exit == 0, stored.stderr
+    for free_kb in (200, 60, 0):
+        fill(ballast, free_kb)
+        ended = on_disk.run("cli", "run", graph, "--store", store, "--json")
+        if ended.exit:
+            assert_clearly_full(ended, str(store))
+        else:
+            assert ended.json["outputs"] == stored.json["outputs"]
+        value = on_disk.run("cli", "get", graph, "total", "--store", store, "--json")
+        if value.exit:
+            assert_clearly_full(value, str(store))
+        else:
+            assert value.json["value"] == stored.json["outputs"]["total"]["value"]
 
 
 def test_disk_too_full_to_publish_is_a_clear_error_and_the_next_run_publishes(disk, ballast, site, sites):

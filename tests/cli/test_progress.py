@@ -13,8 +13,8 @@ from nodegraph.events import (
     CallProgress,
     CallStarted,
     NodeAdvance,
-    NodesAdvanced,
     NodeFinished,
+    NodesAdvanced,
     Output,
     RunStarted,
 )

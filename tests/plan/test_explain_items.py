@@ -93,9 +93,7 @@ def test_changed_file_is_found_below_the_nodes_between(bench, noted):
 def test_one_of_several_files_is_named(bench, noted):
     (noted / "t3.side0").write_text("a")
     (noted / "t3.side1").write_text("b")
-    assert told(why(bench, "texts"), "texts") == {
-        "made from other files t3.txt, t3.side0, t3.side1": ("t3",)
-    }
+    assert told(why(bench, "texts"), "texts") == {"made from other files t3.txt, t3.side0, t3.side1": ("t3",)}
     bench.run()
     (noted / "t3.side1").write_text("c")
     assert told(why(bench, "texts"), "texts") == {"file t3.side1 changed": ("t3",)}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nodegraph.check.check import check
-from nodegraph.plan.producers import EVERYTHING, GeneratorProducer
 from nodegraph.plan.compile import compile_program
+from nodegraph.plan.producers import EVERYTHING, GeneratorProducer
 from nodegraph.plan.waits import stream_waits
 from nodegraph.run.flow import Bounds, Flow
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nodegraph import Item, Stream, node
 from nodegraph.check import check
-from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.compile import compile_program
+from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program
 from nodegraph.run.foresight import Foresight
 

@@ -89,9 +89,9 @@ def test_equal_recipes_have_one_id_in_every_store(folder, tmp_path):
 def test_the_expected_cost_of_a_type_is_the_mean_over_runs(folder):
     with Store.open(folder) as store:
         assert store.expected_seconds("video.svd") is None
-        store.record_seconds("video.svd", 6.0, 2)
+        store.record_pace("video.svd", Pace(6.0, 2))
         store.flush()
-        store.record_seconds("video.svd", 6.0, 4)
+        store.record_pace("video.svd", Pace(6.0, 4))
     with Store.open(folder) as store:
         assert store.expected_seconds("video.svd") == pytest.approx(2.0)
 

@@ -15,6 +15,7 @@ import pytest
 
 from nodegraph.store import Store, schema
 from nodegraph.store.log import committed_frames
+from nodegraph.store.uses import Pace
 from nodegraph.types.wire import digest, encode
 
 CALLS = 120
@@ -41,7 +42,7 @@ def fill(store: Store, key, row) -> None:
         store.put(own, wire, seconds=number)
         store.record(key(number), row(own, recipe=recipe), durable=number % 40 == 39)
     store.remember_graph("graph", b"x" * 9000)
-    store.record_seconds("t", 6.0, 2)
+    store.record_pace("t", Pace(6.0, 2))
     store.record_use("t", executed=1, spent=2.0, cached=3, saved=4.0)
     store.finish_run(run, True, b"report")
 
