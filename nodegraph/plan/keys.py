@@ -29,6 +29,7 @@ _CALL = "nodegraph/call/1"
 _ITEM = "nodegraph/item/1"
 _SEED = b"nodegraph/seed/1\0"
 _STREAM = b"nodegraph/stream/1\0"
+_TABLE = b"nodegraph/table/1\0"
 
 
 def identity(node_type: NodeType) -> Any:
@@ -113,6 +114,11 @@ def stream_digest(entries: Iterable[tuple[str, Digest]]) -> Digest:
     for key, digest in entries:
         hasher.update(msgpack.packb([key, digest]))
     return Digest(hasher.digest())
+
+
+def table_key(prefix: bytes, seed: int | None, inputs: Iterable[bytes]) -> bytes:
+    """The key of a step over all items of a stream: of what its calls share, and of what it reads."""
+    return blake3(_TABLE + cast("bytes", msgpack.packb([prefix, seed, list(inputs)]))).digest()
 
 
 class Recipe(NamedTuple):

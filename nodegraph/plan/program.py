@@ -60,7 +60,7 @@ class Step:
         rank: of a fan-out step, above that of all streams whose end its items wait for.
         fans_out: whether it is a generator of items.
         is_simple: whether the key of a call follows from the digests of its inputs, none of them a stream.
-        linked_seed: the name of its input `seed`, if that is linked; its value enters the key, not its digest.
+        linked_seed: the name of its input `seed`, if that is linked; its value enters keys, not its digest.
         output_types: the types of its outputs, in order.
     """
 

@@ -13,7 +13,7 @@ from nodegraph.plan.keys import call_key
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.frames import Done, Frame
-from nodegraph.run.inputs import Arguments, Busy, input_digests, linked_seed, load_arguments, peeks
+from nodegraph.run.inputs import Arguments, Busy, NotWalked, input_digests, linked_seed, load_arguments, peeks
 from nodegraph.run.machine import BYTES_GONE, Machine, StepState
 from nodegraph.run.results import Output, check_batch, outputs_of
 from nodegraph.store import Claim, Key
@@ -99,9 +99,12 @@ class Calls:
             peeked = load_arguments(machine.program, step, frame, machine.values, peeks(step))
             if self.put_off(frame, position, peeked):
                 return None
-            inputs = input_digests(machine.program, step, frame, machine.store, machine.values, peeked.values)
+            inputs = input_digests(step, frame, machine.store, machine.values, peeked.values)
         except BytesMissing:
             machine.postpone(frame, position, _collected(step))
+            return None
+        except NotWalked:
+            machine.postpone(frame, position, set())
             return None
         except (OSError, ValueError) as error:
             machine.failed(frame, position, step, None, error)

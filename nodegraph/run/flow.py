@@ -71,12 +71,14 @@ class Flow:
         self.in_flight = [0] * ranks
         self.held = [0] * ranks
         self._closing: list[Scope] = []
+        self._known: frozenset[int] = frozenset()
         self._outputs = _recorded_outputs(program)
         self.root = Frame(program.levels[()], None, None, 0, "")
 
     def start(self, known: Mapping[int, Done]) -> None:
         """Begin the pass, with the results that are known beforehand of steps that are not mapped."""
         root = self.root
+        self._known = frozenset(known)
         for position, result in known.items():
             root.results[position] = result
             for dependent in root.level.dependents[position]:
@@ -310,7 +312,8 @@ class Flow:
         if frame.scope is not None and isinstance(source, int):
             self._count(frame.scope, (fan_out, source))
         for dependent in frame.level.stream_dependents.get((fan_out, source), ()):
-            self._satisfy(frame, dependent)
+            if frame is not self.root or dependent not in self._known:
+                self._satisfy(frame, dependent)
         for waiter, place in frame.stream_waiters.pop((fan_out, source), ()):
             self._satisfy(waiter, place)
 

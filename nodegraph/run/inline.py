@@ -64,7 +64,7 @@ class PlainCall:
         self.feeds = step.feeds
         self.function: Callable[..., Any] = step.type.function
         params = step.node.params
-        self.literals = params if all([type(value) in IMMUTABLE for value in params.values()]) else None
+        self.literals = params if IMMUTABLE.issuperset(map(type, params.values())) else None
         self.exact = exact_type(step)
         self.is_scalar = self.exact in IMMUTABLE
         self.is_new = machine.is_new(state)

@@ -23,6 +23,10 @@ class Busy(Exception):
     """Not now: somebody else computes the same call, or an input has just turned out to have no value."""
 
 
+class NotWalked(LookupError):
+    """A call reads a stream that this pass does not walk."""
+
+
 @dataclass(slots=True)
 class Arguments:
     """What could be loaded for a call, and what could not.
@@ -39,12 +43,11 @@ class Arguments:
 
 
 def input_digests(
-    program: Program, step: Step, frame: Frame, store: Store, values: Values, peeked: Mapping[str, Any]
+    step: Step, frame: Frame, store: Store, values: Values, peeked: Mapping[str, Any]
 ) -> list[Digest]:
     """The digests of a step's linked inputs, in the order of its feeds; the linked seed is left out.
 
     Args:
-        program: the program.
         step: the step that is called.
         frame: the item it is called for.
         store: hashes the files that are read by content.
@@ -55,6 +58,7 @@ def input_digests(
         OSError: if such a file cannot be read.
         BytesMissing: if the bytes of such a path in a stream are gone.
         Busy: if an input has no value any more.
+        NotWalked: if a stream is not walked in this pass.
     """
 
     def content(path: Path | None, named: Digest) -> Digest:
@@ -68,7 +72,7 @@ def input_digests(
             load = _content_loader(feed, values, content) if feed.by_content else None
             digests.append(_stream_digest(step, feed, frame, load))
             continue
-        found = _result_at(program, feed, frame).digests[feed.output]
+        found = _result_at(feed, frame).digests[feed.output]
         digests.append(content(peeked[feed.name], found) if feed.by_content else found)
     return digests
 
@@ -92,7 +96,7 @@ def peeks(step: Step) -> tuple[Feed, ...]:
     )
 
 
-def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
+def _result_at(feed: Feed, frame: Frame) -> Done:
     result = frame.above(feed.up).results[feed.place]
     if not isinstance(result, Done):
         raise Busy
@@ -102,7 +106,10 @@ def _result_at(program: Program, feed: Feed, frame: Frame) -> Done:
 def _stream_digest(step: Step, feed: Feed, frame: Frame, load: Callable[[Digest], Digest] | None) -> Digest:
     """The digest of a collected stream, taken once for all calls that read it."""
     assert feed.collects is not None
-    collected = frame.above(feed.up).scopes[feed.collects].collected
+    scope = frame.above(feed.up).scopes.get(feed.collects)
+    if scope is None:
+        raise NotWalked
+    collected = scope.collected
     known = collected.get(("digest", step.index, feed.name))
     if known is None:
         known = collected["digest", step.index, feed.name] = _new_stream_digest(step, feed, frame, load)
@@ -157,7 +164,7 @@ def load_arguments(
             continue
         source = frame.above(feed.up)
         position = feed.place
-        result = _result_at(program, feed, frame)
+        result = _result_at(feed, frame)
         try:
             value = _load(result, feed.output, values)
         except BytesMissing:

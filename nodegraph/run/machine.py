@@ -104,6 +104,8 @@ class Machine:
         self.values = Values(self.store)
         self.emit = outside_call(self.emit)
         self.history = History(self.store, self.program.graph)
+        if self.forced:
+            self.store.forget_tables()
         self.has_failures = self.store.has_failures()
         self.cheap: set[str] = set()
         self._paces: dict[str, Pace] = {}
@@ -470,6 +472,8 @@ class Machine:
                 counts.made.append(_mark(frame))
             self.again = self.again or changed
             self.flow.remade(frame, position, result)
+        if changed:
+            self.store.forget_tables()
         return changed
 
     def dropped_now(
@@ -478,6 +482,7 @@ class Machine:
         """A call that has a result dropped its item when its bytes were needed again."""
         row = Row((), drop.reason, seconds, self.recipe(self.state(step)), inputs, self.run)
         self.store.record(key, row, durable=seconds >= DURABLE_SECONDS)
+        self.store.forget_tables()
         with self.lock:
             self.again = True
             if step.fans_out:

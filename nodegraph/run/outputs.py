@@ -92,13 +92,18 @@ def values_without_bytes(program: Program, root: Frame, store: Store) -> set[int
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Reads a run's values: from what the run remembers, else from what the store says of the program."""
+    """Reads a run's values: from what the run remembers, else from what the store says of the program.
+
+    Attributes:
+        unwalked: the steps whose streams the run did not walk.
+    """
 
     program: Program
     root: Frame
     store: Store
     values: Values
     selection: Selection
+    unwalked: frozenset[int]
 
     def __call__(self, name: str) -> Any:
         """The value or stream behind an output name or a `"node.output"`.
@@ -122,7 +127,7 @@ class Fetch:
             ) from None
 
     def _entries(self, step: Step, output: int) -> Entries:
-        if (step.index, output) in self.program.recorded:
+        if (step.index, output) in self.program.recorded and step.index not in self.unwalked:
             return entries_of_output(self.root, step, output)
         walk = Walk(self.program, self.store, selection=self.selection, from_history=True)
         return list(walk.entries(step, output))

@@ -18,12 +18,13 @@ from nodegraph.run.closing import close_when_unused
 from nodegraph.run.exports import Exports, artifacts, check_destinations
 from nodegraph.run.flow import Bounds, Flow
 from nodegraph.run.foresight import Foresight
-from nodegraph.run.frames import Done
-from nodegraph.run.known import known_calls
+from nodegraph.run.frames import Done, Frame
+from nodegraph.run.known import Known
 from nodegraph.run.machine import Machine
 from nodegraph.run.outputs import Fetch, told_output, values_without_bytes
 from nodegraph.run.pool import Pool
 from nodegraph.run.result import CallError, Run, RunOutput
+from nodegraph.run.tables import Table, record_tables
 from nodegraph.store import Store
 from nodegraph.store.uses import Pace, Use
 
@@ -104,6 +105,7 @@ class _Session:
         self._cancelled = cancelled
         self._cancel = cancel
         self._failed_fast = False
+        self._tables: dict[int, Table] = {}
         self._number = store.begin_run(graph_id(program.graph), program.graph.name.encode())
         self._folder = store.run_folder(self._number)
         self._hub = EventHub()
@@ -141,6 +143,7 @@ class _Session:
         self._remember_costs()
         if finished and self._options.selection.is_all:
             self._remember_nodes()
+            record_tables(self._machine, self._machine.flow.root)
         self._machine.close()
         self._store.flush()
         return self._result(finished, outputs, unpublished)
@@ -156,7 +159,9 @@ class _Session:
                 self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight(self._options.memory))
             )
             self._machine.begin_pass(flow)
-            flow.start({} if number else known_calls(self._machine))
+            known = None if number else Known(self._machine, self._options.selection)
+            self._tables = {} if known is None else known.tables
+            flow.start({} if known is None else known.results)
             finished = Pool(self._machine, flow, jobs).run(self._cancel)
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
                 return finished
@@ -184,7 +189,7 @@ class _Session:
         """What is told of the outputs, artifacts published; and what could not be published."""
         root = self._machine.flow.root
         told = {
-            name: told_output(root, self._program.steps[step], output, self._machine.values)
+            name: self._told(root, self._program.steps[step], output)
             for name, step, output in self._program.outputs
         }
         errors: list[CallError] = []
@@ -199,6 +204,13 @@ class _Session:
                 CallFailed(self._machine.clock(), error.node, error.item, error.error, error.message, "")
             )
         return told, errors
+
+    def _told(self, root: Frame, step: Step, output: int) -> RunOutput:
+        """What is told of one output; of a stream that was not walked, what is kept of it."""
+        table = self._tables.get(step.index)
+        if table is None:
+            return told_output(root, step, output, self._machine.values)
+        return RunOutput(items=table.items, digest=table.digests[output].hex())
 
     def _made_of(self, step: Step) -> NodeRecord | None:
         try:
@@ -234,7 +246,7 @@ class _Session:
         entries = {node: entry for node, entry in history.entries.items() if node in nodes}
         root = machine.flow.root
         for step, counts in zip(self._program.steps, machine.tally.steps, strict=True):
-            if counts.skipped and step.id in entries:
+            if step.id in entries and (counts.skipped or step.index in self._tables):
                 continue
             try:
                 identity = machine.state(step).identity
@@ -261,7 +273,14 @@ class _Session:
         for message in warnings:
             self._hub.emit(Warned(machine.clock(), message))
         self._hub.emit(RunFinished(machine.clock(), ok, interrupted, seconds))
-        fetch = Fetch(self._program, machine.flow.root, self._store, machine.values, self._options.selection)
+        fetch = Fetch(
+            self._program,
+            machine.flow.root,
+            self._store,
+            machine.values,
+            self._options.selection,
+            frozenset(self._tables),
+        )
         close_when_unused(self._store, machine.values)
         return Run(
             graph=self._program.graph.name,

@@ -133,6 +133,9 @@ def _fact(record: Record) -> Entry | None:
     if not _is_named(id, name):
         return None
     table = table_of(cast("bytes", name), body)
+    if table == "tables":
+        # Deleted pages may still hold those that were void; they are made again by the next run.
+        return None
     return None if table is None else (table, (record.rowid, id, name, body))
 
 

@@ -303,6 +303,19 @@ class Store:
         payload = self._journal.fact("graphs", _graph_name(graph))
         return None if payload is None else unpack(payload)[1]
 
+    def record_table(self, name: bytes, record: bytes) -> None:
+        """Keep what is known of many calls together, under a name of 32 bytes."""
+        self._journal.record_fact("tables", name, record)
+
+    def table(self, name: bytes) -> bytes | None:
+        """What is kept of many calls together."""
+        return self._journal.fact("tables", name)
+
+    def forget_tables(self) -> None:
+        """Let go of all that is kept of many calls together: rows under it come out different."""
+        self._journal.flush()
+        self._index.write(lambda connection: connection.execute("DELETE FROM tables"))
+
     def record_use(self, type_id: str, *, executed: int, spent: float, cached: int, saved: float) -> None:
         """Add to what the memo was worth, over all runs.
 

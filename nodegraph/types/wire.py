@@ -154,7 +154,7 @@ def decode(wire: Wire) -> Any:
 
 
 class BufferSpec(NamedTuple):
-    """What a header tells of a buffer: the dtype of its array as NumPy writes it ("": bytes), and its size."""
+    """What a header tells of a buffer: its array's dtype as NumPy writes it ("": bytes), and its size."""
 
     dtype: str
     nbytes: int

@@ -6,6 +6,7 @@ import pytest
 
 from nodegraph.store import Store
 from nodegraph.store.rows import pack_row, seal, unpack_row, unseal
+from nodegraph.store.uses import Pace
 
 
 def test_a_recorded_row_is_seen_at_once_and_after_reopening(folder, key, row):
