@@ -16,8 +16,20 @@ from nodegraph.graph.nearest import nearest
 from nodegraph.graph.paths import absolute_path
 from nodegraph.graph.place import Finding, Place
 from nodegraph.graph.shape import shown
+from nodegraph.node.json_form import LossyForm, dump_json, through_json
 from nodegraph.node.signature import BadLiteral, InputPort, Param, validate_literal
-from nodegraph.types.ports import JSON_SCALARS, Choice, DictOf, ListOf, Nothing, OneOf, Scalar, Type, ValueOf
+from nodegraph.types.ports import (
+    JSON_SCALARS,
+    Choice,
+    DictOf,
+    ListOf,
+    Nothing,
+    OneOf,
+    Scalar,
+    Type,
+    ValueOf,
+    conforms,
+)
 from nodegraph.types.values import value_type_by_id, value_types
 
 _ANNOTATIONS: dict[str, Any] = {
@@ -120,9 +132,25 @@ def as_declared(given: Given, declared: Type | None) -> Given:
 
 def default_of(port: InputPort) -> Any:
     """The default of an input, as a literal would give it: paths absolute, an int for a float becomes one."""
-    if type(port.default) is int and port.type == Scalar("float"):
-        return float(port.default)
-    return absolute(port.default, port.type, Path())
+    return absolute(_with_floats(port.default, port.type), port.type, Path())
+
+
+def _with_floats(value: Any, type_: Type) -> Any:
+    """The value with a float for each int that only a float is declared for."""
+    match type_:
+        case Scalar("float") if type(value) is int:
+            return float(value)
+        case OneOf(members):
+            others = (member for member in members if member not in (Scalar("float"), Scalar("json")))
+            taking = next((member for member in others if conforms(value, member)), Scalar("float"))
+            return _with_floats(value, taking) if taking in members else value
+        case ListOf(element) if isinstance(value, list):
+            return [_with_floats(entry, element) for entry in cast("list[Any]", value)]
+        case DictOf(element) if isinstance(value, dict):
+            entries = cast("dict[str, Any]", value)
+            return {name: _with_floats(entry, element) for name, entry in entries.items()}
+        case _:
+            return value
 
 
 def absolute(value: Any, type_: Type, folder: Path) -> Any:
@@ -144,7 +172,10 @@ def absolute(value: Any, type_: Type, folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of paths, Enums, tuples and pydantic models in a Python literal; all else stays."""
+    """The JSON form of paths, Enums, tuples and pydantic models in a Python literal; all else stays.
+
+    A model whose JSON form leaves something out stays as well.
+    """
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, os.PathLike):
@@ -154,8 +185,17 @@ def plain(value: Any) -> Any:
         return {name: plain(entry) for name, entry in entries.items()}
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in cast("Sequence[Any]", value)]
-    dump = getattr(cast("object", value), "model_dump", None)
-    return dump(mode="json") if callable(dump) else value
+    return _model_form(value) if hasattr(type(cast("object", value)), "model_dump") else value
+
+
+def _model_form(model: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter[Any](cast("type[Any]", type(model)))
+    try:
+        return dump_json(adapter, through_json(adapter, model))
+    except LossyForm:
+        return model
 
 
 def is_json_value(value: Any) -> bool:

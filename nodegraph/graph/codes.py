@@ -51,6 +51,9 @@ CODES: dict[str, str] = {
     "too-many-nodes": "Subgraphs expand to more than 100,000 nodes.",
     # command line, overlays and Python
     "bad-setting": "A setting is not of the form node.param=value or name=value.",
+    "bad-sweep": (
+        "A sweep is malformed, repeats a value, names what is given elsewhere, or makes too large a grid."
+    ),
     "linked-input": "A param is set for an input that is linked.",
     "taken-name": "The name of a node, input or output is taken already.",
     "foreign-output": "An output of another graph is linked.",

@@ -6,12 +6,13 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 from nodegraph.node.context import Context
+from nodegraph.node.json_form import LossyForm, dump_json, read_json, through_json
 from nodegraph.types.ports import (
     Arity,
     Choice,
@@ -19,6 +20,7 @@ from nodegraph.types.ports import (
     ListOf,
     Nothing,
     OneOf,
+    Record,
     Scalar,
     Type,
     conforms,
@@ -122,11 +124,11 @@ class InputPort:
         """Validates a JSON literal strictly, bounds included."""
         from pydantic import ConfigDict, Field, TypeAdapter
 
-        field = Field(strict=True, allow_inf_nan=False) if _has_float(self.type) else Field()
+        field = Field(strict=True, allow_inf_nan=False) if _is_float(self.type) else Field()
         annotation: Any = Annotated[self.annotation, field]
         if constraints := self.param.constraints():
             annotation = Annotated[annotation, Field(**constraints)]
-        if isinstance(self.annotation, type) and hasattr(self.annotation, "model_json_schema"):
+        if isinstance(self.type, Record):
             return TypeAdapter(annotation)
         return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
 
@@ -304,7 +306,7 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
     if not required and default is None and not is_optional(type_):
         raise DeclarationError(f"{where}: the default None needs the type {type_} | None")
     others = tuple(extra for extra in extras if not isinstance(extra, Param | ReadsFile))
-    return InputPort(
+    port = InputPort(
         name=name,
         type=type_,
         arity=arity,
@@ -315,6 +317,10 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
         annotation=Annotated[element, *others] if others else element,
         levels=levels_taken(annotation),
     )
+    try:
+        return replace(port, default=_settled(port, port.default))
+    except BadLiteral as error:
+        raise DeclarationError(f"{where}, default: {error}") from None
 
 
 def _read_outputs(annotation: Any, type_id: str) -> tuple[tuple[OutputPort, ...], type | None, Arity]:
@@ -367,8 +373,10 @@ def _has_path(type_: Type) -> bool:
     return type_ == Scalar("path") or (isinstance(type_, OneOf) and any(map(_has_path, type_.members)))
 
 
-def _has_float(type_: Type) -> bool:
-    return type_ == Scalar("float") or (isinstance(type_, OneOf) and any(map(_has_float, type_.members)))
+def _is_float(type_: Type) -> bool:
+    """Whether it is a float, or a float or None: to other unions pydantic cannot apply `strict`."""
+    members = type_.members if isinstance(type_, OneOf) else (type_,)
+    return [member for member in members if member != Nothing()] == [Scalar("float")]
 
 
 def is_path_port(port: InputPort) -> bool:
@@ -380,33 +388,47 @@ def to_json(port: InputPort, literal: Any) -> Any:
     """The JSON form of a valid literal: an Enum as its value, a path as text, a model as an object."""
     if isinstance(literal, Path):
         return literal.as_posix()
-    kind = cast("Any", type(literal))
-    if literal is None or kind in (bool, int, float, str):
+    return literal if _is_json(literal) else dump_json(port.adapter, literal)
+
+
+def _is_json(literal: Any) -> bool:
+    return conforms(literal, Scalar("json"))
+
+
+def _settled(port: InputPort, literal: Any) -> Any:
+    """What the JSON form of a literal stands for: the function gets this, so its key tells all of it.
+
+    Raises:
+        BadLiteral: if that is not equal to the literal.
+    """
+    if _has_path(port.type) or _is_json(literal):
         return literal
-    return port.adapter.dump_python(literal, mode="json")
+    try:
+        return through_json(port.adapter, literal)
+    except LossyForm as error:
+        raise BadLiteral(*error.args) from None
 
 
 def validate_literal(port: InputPort, literal: Any) -> Any:
     """Validate a JSON literal for an input and return the Python value the function will get.
 
-    3.0 is not an int, "false" is not a bool, an int literal for a float becomes one.
+    3.0 is not an int, "false" is not a bool, an int literal for a float becomes one. A model has to
+    come back from its JSON form as it was.
 
     Raises:
         BadLiteral: with what was expected and what was found.
     """
-    import json
-
     from pydantic import ValidationError
 
     try:
-        validated = port.adapter.validate_json(json.dumps(literal), strict=True, extra="forbid")
+        validated = read_json(port.adapter, literal)
     except ValidationError as error:
         raise BadLiteral("; ".join(_expectation(entry) for entry in error.errors())) from None
     if (choices := _missed_choice(literal, port.type)) is not None:
         raise BadLiteral(f"must be {' or '.join(map(repr, choices))}")
     if type(validated) is int and not -(2**63) <= validated < 2**63:
         raise BadLiteral("must fit in 64 bits")
-    return validated
+    return _settled(port, validated)
 
 
 def _missed_choice(literal: Any, type_: Type) -> tuple[Any, ...] | None:

@@ -4,6 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field, computed_field
+
+from nodegraph.check.literals import default_of, plain
+from nodegraph.node.signature import read_signature, validate_literal
+
+
+class Lens(BaseModel):
+    width: float = Field(default=1, alias="w")
+    note: str = Field(default="", exclude=True)
+
+    @computed_field
+    @property
+    def half(self) -> float:
+        return self.width / 2
 
 
 def test_a_float_is_not_an_int(report: Callable[..., str]) -> None:
@@ -380,3 +397,37 @@ graph.json:2:102 not-finite /nodes/o/params/whole
   the largest is about 1.8e308
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given"),
+    [
+        (float, 1),
+        (float | None, 1),
+        (float | None, None),
+        (float | str, 1),
+        (float | str, "a"),
+        (int | float, 1),
+        (float | Literal[1], 1),
+        (float | Any, 1),
+        (list[float], [1, 2.5]),
+        (dict[str, float | None], {"a": 1, "b": None}),
+        (list[float] | float, [1]),
+    ],
+    ids=str,
+)
+def test_a_default_is_what_the_same_literal_becomes(annotation: Any, given: Any) -> None:
+    def f(x: Any = given) -> int: ...
+
+    f.__annotations__["x"] = annotation
+    port = read_signature(f, "check.default", pure=True, seeded=False).inputs[0]
+    assert repr(default_of(port)) == repr(validate_literal(port, given))
+
+
+def test_a_model_given_in_python_has_its_fields_as_the_literal() -> None:
+    assert plain([Lens(w=2)]) == [{"width": 2.0}]
+
+
+def test_a_model_given_in_python_stays_if_its_json_form_leaves_something_out() -> None:
+    lens = Lens(w=2, note="a")
+    assert plain(lens) is lens

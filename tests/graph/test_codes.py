@@ -11,7 +11,7 @@ from nodegraph.graph.nearest import Suggestion, nearest
 
 SOURCES = [
     path
-    for part in ("graph", "check", "builder")
+    for part in ("graph", "check", "builder", "sweep")
     for path in (Path(nodegraph.__file__).parent / part).glob("*.py")
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from nodegraph import Batch, Collected, Context, DeclarationError, Item, Param, ReadsFile, Stream, value
 from nodegraph.node.signature import (
@@ -47,6 +47,10 @@ class Mode(enum.Enum):
 class Settings(BaseModel):
     rate: float
     names: list[str] = []
+
+
+class Hidden(BaseModel):
+    secret: int = Field(default=0, exclude=True)
 
 
 def read(function: Callable[..., Any], *, pure: bool = True, seeded: bool = False) -> Signature:
@@ -181,6 +185,9 @@ def refused() -> list[Any]:
     def reads_no_path(x: Annotated[int, ReadsFile()]) -> int: ...
     def value_default(x: Cat = Cat(1)) -> int: ...
     def none_default(x: int = None) -> int: ...  # type: ignore[assignment]  # noqa: RUF013
+    def lossy_default(x: Hidden = Hidden(secret=1)) -> int: ...  # noqa: B008
+    def default_without_json(x: Any = Cat(1)) -> int: ...
+    def tuple_default(x: Any = (1, 2)) -> int: ...
     def batch_in(x: Batch[int]) -> int: ...
     def batch_out(x: int) -> Batch[int]: ...
     def batch_and_stream(x: Batch[int], y: Stream[int]) -> Batch[int]: ...
@@ -211,6 +218,9 @@ def refused() -> list[Any]:
         (reads_no_path, r"input 'x': ReadsFile\(\) marks a Path, not int"),
         (value_default, "input 'x': a value can only be linked, so its default can only be None"),
         (none_default, r"input 'x': the default None needs the type int \| None"),
+        (lossy_default, "input 'x', default: the JSON form of Hidden, .* leaves out or alters 'secret'"),
+        (default_without_json, "input 'x', default: the JSON form of Cat"),
+        (tuple_default, "input 'x', default: the JSON form of tuple"),
         (batch_in, "a node with a Batch input returns a Batch as long"),
         (batch_out, "a node with a Batch input returns a Batch as long"),
         (batch_and_stream, "a node takes either batches or streams, not both"),
@@ -258,10 +268,18 @@ def port(annotation: Any, *, pure: bool = False) -> InputPort:
         (Literal["a", 1] | int, 5, 5),
         (dict[str, Literal[0]], {"a": 0}, {"a": 0}),
         (Mode, "fast", Mode.FAST),
+        (int | float, 1, 1),
+        (int | float, 1.0, 1.0),
+        (float | str | None, 1, 1.0),
+        (float | str | None, None, None),
+        (Literal["auto"] | float, "auto", "auto"),
+        (Annotated[int | float, Param(ge=0)], 1, 1),
         (list[int], [1, 2], [1, 2]),
         (list[float], [1, 2.5], [1.0, 2.5]),
         (dict[str, int], {"a": 1}, {"a": 1}),
         (Settings, {"rate": 1}, Settings(rate=1.0)),
+        (Annotated[Settings, AfterValidator(lambda held: held)], {"rate": 1}, Settings(rate=1.0)),
+        (Settings | float, {"rate": 1}, Settings(rate=1.0)),
         (Any, {"a": [1, None]}, {"a": [1, None]}),
         (Annotated[float, Param(ge=0, le=1)], 1, 1.0),
         (Annotated[int, Param(gt=0, lt=3)], 2, 2),
@@ -293,6 +311,12 @@ def test_literal_of_the_declared_type_is_taken(annotation, literal, got):
         (float, True),
         (float, float("nan")),
         (float, float("inf")),
+        (int | float | str | None, True),
+        (int | float | str | None, float("nan")),
+        (int | float | str | None, float("inf")),
+        (float | str, None),
+        (Literal["auto"] | float, "other"),
+        (Annotated[int | float, Param(ge=0)], -1),
         (str, 1),
         (str, None),
         (Path, 1),
@@ -360,3 +384,9 @@ def test_refused_literal_is_told_what_was_expected(annotation, literal, message)
 def test_json_form_of_a_taken_literal_is_the_literal(annotation, literal):
     taken = validate_literal(port(annotation), literal)
     assert to_json(port(annotation), taken) == literal
+
+
+def test_default_gets_what_its_json_form_stands_for():
+    def f(x: Settings = Settings.model_construct(rate=1)) -> int: ...  # noqa: B008
+
+    assert type(read(f).inputs[0].default.rate) is float

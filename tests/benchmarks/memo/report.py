@@ -130,7 +130,7 @@ class Report:
                     cells = [*[""] * 4, str(error)]
                 lines.append([title, peer, *cells])
         note = (
-            "Peers once each, Hamilton and redun with 100 of the frames. Nothing here waits for the disk; "
+            "Peers once each, Hamilton and redun with 100 of the frames. None is asked to sync its files; "
             "loaded is mapped or read, whichever the system does."
         )
         return Table("Large values beside peers", LARGE_HEADINGS, lines, note)
