@@ -34,7 +34,7 @@ from nodegraph.run.provenance import TraceError, trace
 from nodegraph.run.publish import PublishError
 from nodegraph.run.result import Run
 from nodegraph.run.run import RunOptions, run_program
-from nodegraph.store import Store, StoreError, default_size_limit, default_store_folder
+from nodegraph.store import Store, StoreError, default_store_folder, half_of_free
 from nodegraph.store.errors import store_error
 from nodegraph.sweep.axes import check_sweep
 from nodegraph.sweep.expand import Swept, expand
@@ -102,7 +102,7 @@ def open_store(options: Options, *, read_only: bool = False) -> Store:
     """
     close_unused()
     folder = options.store or default_store_folder()
-    limit = None if read_only else options.store_size or default_size_limit(folder)
+    limit = None if read_only else options.store_size or half_of_free
     return Store.open(folder, read_only=read_only, size_limit=limit)
 
 
@@ -225,11 +225,13 @@ class _Task:
     Attributes:
         forced: node ids whose stored results do not count.
         swept: the grid that the program goes over; without axes if nothing is swept.
+        checked_at: when checking ended, by `time.perf_counter`.
     """
 
     program: Program
     forced: frozenset[str]
     swept: Swept
+    checked_at: float
 
 
 def _task(graph: GraphLike, options: Options, *, also: str | None = None) -> _Task:
@@ -243,13 +245,14 @@ def _task(graph: GraphLike, options: Options, *, also: str | None = None) -> _Ta
     ]
     if problems:
         raise GraphError(problems)
+    checked_at = time.perf_counter()
     swept = expand(checked, axes)
     targets = [copy for node in options.targets for copy in swept.copies(node)]
     if also is not None:
         reads = swept.graph.outputs.get(also) or parse_source(swept.graph, also)
         targets = [reads.node]
     forced = frozenset(copy for node in options.force for copy in swept.copies(node))
-    return _Task(compile_program(swept.graph, targets), forced, swept)
+    return _Task(compile_program(swept.graph, targets), forced, swept, checked_at)
 
 
 def _run(
@@ -258,7 +261,6 @@ def _run(
     on_event: Callable[[Event], None] | None,
     cancel: threading.Event | None,
 ) -> Run:
-    started = time.perf_counter()
     devices = parse_devices(options.devices, available())
     run_options = RunOptions(
         force=task.forced,
@@ -279,7 +281,7 @@ def _run(
             on_event=on_event or _unheard,
             cancelled=stop.is_set,
             cancel=stop.set,
-            started=started,
+            started=task.checked_at,
         )
         _write_reports(run, task, options, store)
         store.flush()

@@ -39,7 +39,7 @@ from nodegraph.types.wire import Digest
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
 
-_SLOTS = 1 << 22
+_SLOTS = 1 << 20
 _TELLING_CALLS = 8
 _SLOW_SHARE = 0.01
 

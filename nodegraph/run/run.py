@@ -26,7 +26,7 @@ from nodegraph.run.pool import Pool
 from nodegraph.run.result import CallError, Run, RunOutput
 from nodegraph.run.tables import Table, record_tables
 from nodegraph.store import Store
-from nodegraph.store.uses import Pace, Use
+from nodegraph.store.uses import Pace
 
 _ITEMS_IN_FLIGHT = 64
 
@@ -220,23 +220,17 @@ class _Session:
 
     def _remember_costs(self) -> None:
         """Write down what the calls of each node type took, and what was saved by not making them."""
-        paces: dict[str, Pace] = {}
-        uses: dict[str, Use] = {}
-        for step, counts in zip(self._program.steps, self._machine.tally.steps, strict=True):
-            type_id = step.type.id
-            if counts.executed:
-                pace = Pace(counts.seconds, counts.executed, counts.slow)
-                paces[type_id] = paces[type_id].plus(pace) if type_id in paces else pace
-            if counts.executed or counts.cached:
-                use = Use(counts.executed, counts.seconds, counts.cached, counts.saved)
-                uses[type_id] = uses[type_id].plus(use) if type_id in uses else use
-        for type_id, pace in paces.items():
-            if pace.seconds:
-                self._store.record_pace(type_id, pace)
-        for type_id, use in uses.items():
-            self._store.record_use(
-                type_id, executed=use.executed, spent=use.spent, cached=use.cached, saved=use.saved
-            )
+        for type_id, totals in self._machine.tally.by_type().items():
+            if totals.seconds:
+                self._store.record_pace(type_id, Pace(totals.seconds, totals.executed, totals.slow))
+            if totals.executed or totals.cached:
+                self._store.record_use(
+                    type_id,
+                    executed=totals.executed,
+                    spent=totals.seconds,
+                    cached=totals.cached,
+                    saved=totals.saved,
+                )
 
     def _remember_nodes(self) -> None:
         """Write down what each node was made of, for the reasons of the next plan and run."""

@@ -77,6 +77,20 @@ class Tally:
         self.steps[step].failed += 1
         self._errors.append((step, place, error))
 
+    def by_type(self) -> dict[str, Counts]:
+        """The calls of all nodes of each type, without reasons and keys."""
+        totals: dict[str, Counts] = {}
+        for step, counts in zip(self._program.steps, self.steps, strict=True):
+            total = totals.get(step.type.id)
+            if total is None:
+                total = totals[step.type.id] = Counts()
+            total.executed += counts.executed
+            total.cached += counts.cached
+            total.slow += counts.slow
+            total.seconds += counts.seconds
+            total.saved += counts.saved
+        return totals
+
     def of_type(self, type_id: str) -> Iterator[Counts]:
         """The counts of all nodes of a type."""
         for step, counts in zip(self._program.steps, self.steps, strict=True):

@@ -6,7 +6,7 @@ from nodegraph.store.eviction import Evicted
 from nodegraph.store.layout import default_store_folder
 from nodegraph.store.rows import Key, Row
 from nodegraph.store.runs import RunRecord
-from nodegraph.store.store import Store, default_size_limit
+from nodegraph.store.store import Store, default_size_limit, half_of_free
 from nodegraph.store.survey import Damage, Entry, StoreStat, TypeStat
 from nodegraph.store.uses import Use
 
@@ -25,4 +25,5 @@ __all__ = [
     "Use",
     "default_size_limit",
     "default_store_folder",
+    "half_of_free",
 ]

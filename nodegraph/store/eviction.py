@@ -86,8 +86,10 @@ class SizeLimit:
     so that several processes on one store overshoot by little and one pays next to nothing.
     """
 
-    def __init__(self, limit: int, journal: Journal, warn: Callable[[str], None]) -> None:
-        self._limit = limit
+    def __init__(self, limit: Callable[[], int], journal: Journal, warn: Callable[[str], None]) -> None:
+        """Take what tells the limit in bytes; it is asked when something is written first."""
+        self._tell_limit = limit
+        self._limit: int | None = None
         self._journal = journal
         self._warn = warn
         self._allowance = 0
@@ -103,6 +105,8 @@ class SizeLimit:
     def _measure(self, nbytes: int) -> None:
         index = self._journal.index
         self._journal.flush()
+        if self._limit is None:
+            self._limit = self._tell_limit()
         room = self._limit - stored_bytes(index) - nbytes
         if room < 0:
             wanted = self._limit // _HEADROOM - room

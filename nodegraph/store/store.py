@@ -78,7 +78,7 @@ class Store:
         folder: Path,
         *,
         read_only: bool = False,
-        size_limit: int | None = None,
+        size_limit: int | Callable[[Store], int] | None = None,
         on_warning: Callable[[str], None] | None = None,
     ) -> Store:
         """Open the store in `folder`, making it where it is missing, mending what a crash has left.
@@ -108,7 +108,8 @@ class Store:
         # Not under the lock: reading may find damage, and replacing the index takes that lock.
         store._journal.run = store._runs.latest()
         if size_limit is not None:
-            store._limit = SizeLimit(size_limit, store._journal, store._warn)
+            limit = (lambda: size_limit(store)) if callable(size_limit) else (lambda: size_limit)
+            store._limit = SizeLimit(limit, store._journal, store._warn)
         return store
 
     # Calls
@@ -500,7 +501,12 @@ class Store:
 def default_size_limit(folder: Path) -> int:
     """Bytes that the store in `folder` may take: half of what the disk would have free without it."""
     with Store.open(folder, read_only=True) as store:
-        return (free_bytes(folder) + store.stored_bytes()) // 2
+        return half_of_free(store)
+
+
+def half_of_free(store: Store) -> int:
+    """Half of the bytes that the disk of a store would have free without it."""
+    return (free_bytes(store.folder) + store.stored_bytes()) // 2
 
 
 def _graph_name(graph: str) -> bytes:
