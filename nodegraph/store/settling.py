@@ -95,14 +95,14 @@ class Settling:
                     del self._waiting[content.digest]
 
     def _synced(self, contents: list[Content]) -> list[Content]:
-        from concurrent.futures import ThreadPoolExecutor
-
         try:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(len(contents), _SYNCED_AT_ONCE), "store: sync") as threads:
                 return list(compress(contents, threads.map(self._sync, contents)))
         except RuntimeError:
-            # Python is about to end and starts no threads any more.
-            return []
+            # Python is about to end: it starts no threads any more, nor lets a pool of them be imported.
+            return [content for content in contents if self._sync(content)]
 
     def _sync(self, content: Content) -> bool:
         """Have a file on the disk; whether it is still the one that was entered."""

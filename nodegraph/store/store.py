@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -446,16 +447,16 @@ class Store:
 
     def close(self) -> None:
         """Commit everything, give back claims and temporary folders, and close."""
-        try:
-            self._values.close()
-            self._files.close()
-            self._journal.close()
-        finally:
-            self._index.close()
-            if self._claims is not None:
-                self._claims.close()
+        with ExitStack() as closing:
+            # The last that is entered is the first that is closed; each is, whatever becomes of the others.
             if self._presence is not None:
-                self._presence.close()
+                closing.callback(self._presence.close)
+            if self._claims is not None:
+                closing.callback(self._claims.close)
+            closing.callback(self._index.close)
+            closing.callback(self._journal.close)
+            closing.callback(self._files.close)
+            closing.callback(self._values.close)
 
     def __enter__(self) -> Store:
         return self

@@ -13,6 +13,7 @@ import pytest
 
 from nodegraph.store import Store, settling
 from nodegraph.store.layout import Layout
+from nodegraph.store.shelf import Values
 from nodegraph.types.wire import decode
 from nodegraph.types.wire import digest as real_digest
 
@@ -182,6 +183,47 @@ for number in range(50):
     store.put(digest(wire), wire)
 store.flush()
 """
+
+
+LAST_FILE_AT_THE_END = """
+import atexit, sys
+from pathlib import Path
+from nodegraph.store import Store
+from nodegraph.types.wire import digest, encode
+
+store = Store.open(Path(sys.argv[1]))
+wire = encode("x" * 20_000)
+store.put(digest(wire), wire)
+assert "concurrent.futures.thread" not in sys.modules
+atexit.register(store.close)
+"""
+
+
+def test_file_put_just_before_the_process_ends_is_synced_when_the_store_is_closed_then(folder, wired):
+    ended = subprocess.run(
+        [sys.executable, "-c", LAST_FILE_AT_THE_END, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert known(folder) == [True]
+    with Store.open(folder) as store:
+        assert store.get(wired("x" * 20_000)[0]) is not None
+
+
+def test_rows_are_committed_by_a_store_that_fails_to_have_its_files_synced(folder, key, row, monkeypatch):
+    close = Values.close
+
+    def failing(values: Values) -> None:
+        close(values)
+        raise MemoryError
+
+    monkeypatch.setattr(Values, "close", failing)
+    store = Store.open(folder)
+    store.record(key("call"), row(), durable=False)
+    with pytest.raises(MemoryError):
+        store.close()
+    monkeypatch.undo()
+    with Store.open(folder, read_only=True) as again:
+        assert again.lookup(key("call")) == row()
 
 
 def test_process_that_ends_without_closing_its_store_says_nothing_and_loses_nothing(folder, wired, large):
