@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -20,7 +21,15 @@ class Event:
 
     def as_json(self) -> dict[str, Any]:
         """The object that a run's event log holds."""
-        return {"event": self.kind} | {field.name: getattr(self, field.name) for field in fields(self)}
+        entry: dict[str, Any] = {"event": self.kind}
+        for name in _names(type(self)):
+            entry[name] = getattr(self, name)
+        return entry
+
+
+@lru_cache(maxsize=64)
+def _names(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 @dataclass(frozen=True, slots=True)
