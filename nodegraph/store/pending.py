@@ -17,7 +17,7 @@ from nodegraph.types.wire import Digest
 
 # Python gives up its lock once for each statement. In a busy process it takes up to 5 ms to have it back,
 # so a group is written by few statements of many rows, within SQLite's limit of 32,766 parameters.
-_AT_ONCE = 2000
+_AT_ONCE = 500
 _COST_MEMORY = 1000
 # An entry that is there already is written over whole: that mends one with flipped bytes.
 # Of its costs the largest stays, unless flipped bytes made something else of it.
