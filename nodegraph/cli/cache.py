@@ -117,9 +117,11 @@ def verify(
 ) -> int:
     """Read and check everything in the store; exit 1 if something is damaged."""
     from nodegraph.show.wording import counted, table
+    from nodegraph.store import can_be_written
 
     terminal = Terminal(json, quiet)
-    with _open(store) as opened:
+    writable = can_be_written(_existing(store))
+    with _open(store, read_only=not writable) as opened:
         damages = opened.verify()
         folder = opened.folder
     if json:
@@ -128,9 +130,12 @@ def verify(
     elif damages:
         terminal.result(table([(damage.place, damage.message) for damage in damages]))
     if damages:
-        terminal.error(
-            f"{counted(len(damages), 'damage')}; what is needed of it is made again by the next run"
+        rest = (
+            "what is needed of it is made again by the next run"
+            if writable
+            else "it is left as it is, since you may not write there"
         )
+        terminal.error(f"{counted(len(damages), 'damage')}; {rest}")
     elif not json:
         terminal.say(f"{folder}: everything is sound")
     return FAILED if damages else DONE
@@ -157,12 +162,18 @@ def _open(folder: Path | None, *, read_only: bool = False) -> Store:
     Raises:
         UsageError: if there is none.
     """
-    from nodegraph.store import Store, default_store_folder
+    from nodegraph.store import Store
+
+    return Store.open(_existing(folder), read_only=read_only)
+
+
+def _existing(folder: Path | None) -> Path:
+    from nodegraph.store import default_store_folder
 
     place = folder or default_store_folder()
     if not place.is_dir():
         raise UsageError(f"there is no store at {place}; name its folder with --store")
-    return Store.open(place, read_only=read_only)
+    return place
 
 
 def _stat_text(folder: Path, counted: StoreStat) -> str:

@@ -108,7 +108,7 @@ def run(
     if json:
         terminal.result_json((swept or result).as_json())
     _report(terminal, result, swept, traceback=traceback)
-    if limit is not None or items is not None:
+    if (limit is not None or items is not None) and not _matches_nothing(result):
         terminal.say("only a part of the sources' items took part; what was published holds only that part")
     if result.interrupted or (cancel.is_set() and not result.ok):
         return INTERRUPTED
@@ -167,8 +167,15 @@ def _report(terminal: Terminal, result: Run, swept: Sweep | None, *, traceback: 
     if traceback:
         for error in result.errors:
             terminal.error(f"\n{error.node} {error.item}\n{error.traceback.rstrip()}")
-    if not result.ok:
+    if not (result.ok or _matches_nothing(result)):
         terminal.error(f"\nto resume: {resume_command(sys.argv[1:])}")
+
+
+def _matches_nothing(result: Run) -> bool:
+    """Whether the pattern of `--items` let nothing through, so that running again is of no use."""
+    from nodegraph.run.selected import NOTHING_MATCHES
+
+    return any(error.error == NOTHING_MATCHES for error in result.errors)
 
 
 def _print_outputs(terminal: Terminal, result: Run) -> None:

@@ -70,6 +70,7 @@ class Findings:
         self.stale: dict[int, list[bool]] = {}
         self._stale_streams: dict[tuple[int, Chain, int], bool] = {}
         self._streams: dict[Place, Finding] = {}
+        self._returned: set[int] = set()
         for step in program.steps:
             self.stale[step.index] = self._stale(step)
 
@@ -83,6 +84,8 @@ class Findings:
         return self._last[step.index]
 
     def _stale(self, step: Step) -> list[bool]:
+        if self._has_returned(step) or any(feed.step in self._returned for feed in step.feeds):
+            self._returned.add(step.index)
         parents = self._walk.grid.tables[step.node.output_chain].parents if step.fans_out else ()
         listed: dict[int, bool] = {}
         found: list[bool] = []
@@ -90,13 +93,34 @@ class Findings:
             if told is None:
                 found.append(False)
             elif told.why is not None or told.key is not None:
-                found.append(told.why is not None or not self._had(step, told))
+                found.append(told.why is not None or self._is_other(step, told, index))
             else:
                 parent = parents[index]
                 if parent not in listed:
                     listed[parent] = self._listing_is_stale(step, parent)
                 found.append(listed[parent])
         return found
+
+    def _is_other(self, step: Step, told: Told, index: int) -> bool:
+        """Whether a call that need not run is another than in the last run.
+
+        What has returned to an earlier state of the graph is none, as long as its inputs are not.
+        """
+        if self._had(step, told):
+            return False
+        if step.index not in self._returned:
+            return True
+        at = self._walk.grid.tables[step.node.output_chain].parents[index] if step.fans_out else index
+        return self._is_changed(step) or any(self._feed_is_stale(step, feed, at) for feed in step.feeds)
+
+    def _has_returned(self, step: Step) -> bool:
+        identity = self._walk.identities.get(step.index)
+        return identity is not None and identity.has_returned
+
+    def _is_changed(self, step: Step) -> bool:
+        """Whether what a step itself is made of changed since its last run, or since it was made of that."""
+        identity = self._walk.identities.get(step.index)
+        return identity is not None and bool(identity.why_changed)
 
     def _had(self, step: Step, told: Told) -> bool:
         return told.key is not None and self.last(step).had(told.key)
@@ -105,7 +129,7 @@ class Findings:
         told = self._notes.listings[step.index][index]
         if told is None:
             return False
-        if told.why is not None or self._walk.identities[step.index].changed:
+        if told.why is not None or self._is_changed(step):
             return True
         return any(self._feed_is_stale(step, feed, index) for feed in step.feeds)
 
@@ -187,10 +211,8 @@ class Findings:
             return Finding(told.why + self._failure(told))
         if told.why is None and told.row is not None and self._had(step, told):
             return Finding(f"its result, made in run {told.row.run}, is another than the one read last time")
-        changed = self._walk.identities[step.index].changed
-        if told.why is None and changed:
-            return Finding("; ".join(changed))
-        return None
+        changed = self._walk.identities[step.index].why_changed
+        return Finding(changed) if told.why is None and changed else None
 
     def _failure(self, told: Told) -> str:
         failure = self._store.failure(told.key) if told.key is not None else None
@@ -243,7 +265,8 @@ class Findings:
         told = _Inputs()
         for feed in self._blamed(step, index):
             self._of_feed(step, feed, index, told)
-        return Finding(told.why or INPUTS_CHANGED, tuple(dict.fromkeys(told.follow)))
+        why = told.why or "; ".join(self._walk.identities[step.index].changed) or INPUTS_CHANGED
+        return Finding(why, tuple(dict.fromkeys(told.follow)))
 
     def _blamed(self, step: Step, index: int) -> list[Feed]:
         """The inputs that are not known yet and those that are others than in the last run."""

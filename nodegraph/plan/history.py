@@ -17,6 +17,10 @@ from nodegraph.types.wire import Digest
 msgpack = cast("Any", untyped_msgpack)
 
 _PREFIX = 8
+_EARLIER = 16
+
+MadeOf = tuple[int, int | None, bool]
+"""The recipe of a node's calls, its base seed, and whether the seed came by a link."""
 
 
 class NodeEntry(NamedTuple):
@@ -28,6 +32,7 @@ class NodeEntry(NamedTuple):
         seed_linked: whether its seed came by a link.
         calls: the first bytes of the keys of its calls.
         outputs: the digests of its outputs if it is not mapped.
+        earlier: what runs before the last one had for recipe, seed and link of the seed, the latest first.
     """
 
     recipe: int
@@ -35,6 +40,21 @@ class NodeEntry(NamedTuple):
     seed_linked: bool
     calls: bytes
     outputs: tuple[bytes, ...]
+    earlier: tuple[MadeOf, ...] = ()
+
+    @property
+    def made_of(self) -> MadeOf:
+        """What all calls of the run had in common: recipe, seed, and whether the seed was linked."""
+        return self[:3]
+
+    def following(self, last: NodeEntry | None) -> NodeEntry:
+        """The entry as it is written down after that of the run before."""
+        if last is None:
+            return self
+        if last.made_of == self.made_of:
+            return self._replace(earlier=last.earlier)
+        others = (made_of for made_of in last.earlier if made_of != self.made_of)
+        return self._replace(earlier=(last.made_of, *others)[:_EARLIER])
 
 
 @dataclass(frozen=True)
@@ -91,7 +111,7 @@ class History:
         self.codes: dict[bytes, dict[str, bytes]] = {}
         if self.packed is not None:
             self.codes, entries = msgpack.unpackb(self.packed, strict_map_key=False, use_list=False)
-            self.entries = {entry[0]: NodeEntry._make(entry[1:]) for entry in entries}
+            self.entries = {entry[0]: NodeEntry(*entry[1:]) for entry in entries}
 
     def record(self, node: str) -> NodeRecord | None:
         """What the last run of a node was made of; None if that is not known."""

@@ -96,19 +96,31 @@ class StepIdentity:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """Why all of the step's calls run, if that is so."""
+        """What the step is made of now that its last run was not."""
         last = self.last
         if last is None:
             return ("new",)
-        if last[:3] == self.entry(b"", ())[:3]:
+        if last.made_of == self._made_now().made_of:
             return ()
         return changes(self.before, self.now)
 
     @property
+    def has_returned(self) -> bool:
+        """Whether the step is made of what an earlier run was, but not the last one.
+
+        Its calls of then are in the store, so what runs does for its inputs, whatever changed since.
+        """
+        last = self.last
+        if last is None or not last.earlier:
+            return False
+        now = self._made_now().made_of
+        return now != last.made_of and now in last.earlier
+
+    @property
     def why_changed(self) -> str:
-        """`changed`, as it is told; empty if only inputs can tell."""
+        """Why all of the step's calls that run do, as it is told; empty if only inputs can tell."""
         if self._changed is None:
-            self._changed = "; ".join(self.changed)
+            self._changed = "" if self.has_returned else "; ".join(self.changed)
         return self._changed
 
     def had(self, key: Key) -> bool:
@@ -119,6 +131,9 @@ class StepIdentity:
 
     def entry(self, calls: bytes, outputs: tuple[bytes, ...]) -> NodeEntry:
         """What is to be written down of this run."""
+        return self._made_now(calls, outputs).following(self.last)
+
+    def _made_now(self, calls: bytes = b"", outputs: tuple[bytes, ...] = ()) -> NodeEntry:
         seed = self.base_seed if self._step.type.seeded else None
         return NodeEntry(self.recipe, seed, self._step.linked_seed is not None, calls, outputs)
 

@@ -35,6 +35,9 @@ class Selection:
 
 EVERYTHING = Selection()
 
+EXAMPLES = 10
+"""How many of the keys that a pattern does not let through are kept, and one more if there are more."""
+
 _DIGEST = 32
 _LISTING = "nodegraph/listing/1"
 
@@ -92,9 +95,11 @@ class Producer(Protocol):
 
     Attributes:
         keys: of the items given so far, in order.
+        left_out: the first keys that the pattern did not let through.
     """
 
     keys: dict[str, None]
+    left_out: list[str]
 
     def next(self) -> Item[Any] | Listed | None:
         """The next selected item, None when there are no more."""
@@ -110,10 +115,12 @@ class GeneratorProducer:
 
     Attributes:
         keys: of the items given so far, in order.
+        left_out: the first keys that the pattern did not let through.
     """
 
     def __init__(self, items: Iterator[Item[Any]], selection: Selection) -> None:
         self.keys: dict[str, None] = {}
+        self.left_out: list[str] = []
         self._items = items
         self._selection = selection
 
@@ -130,6 +137,8 @@ class GeneratorProducer:
             if self._selection.takes(item.key):
                 self.keys[item.key] = None
                 return item
+            if len(self.left_out) <= EXAMPLES:
+                self.left_out.append(item.key)
         return None
 
     def close(self) -> None:
@@ -144,6 +153,7 @@ class ListingProducer:
 
     def __init__(self, listing: Listing, selection: Selection) -> None:
         self.keys: dict[str, None] = {}
+        self.left_out: list[str] = []
         self._listing = listing
         self._selection = selection
         self._place = 0
@@ -157,6 +167,8 @@ class ListingProducer:
             if self._selection.takes(item.key):
                 self.keys[item.key] = None
                 return item
+            if len(self.left_out) <= EXAMPLES:
+                self.left_out.append(item.key)
         return None
 
     def close(self) -> None:

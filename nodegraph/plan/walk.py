@@ -165,7 +165,7 @@ class Walk:
     def _why_unknown(self, step: Step, identity: StepIdentity) -> str:
         if step.id in self._forced:
             return "forced"
-        return "; ".join(identity.changed) or INPUTS_CHANGED
+        return identity.why_changed or INPUTS_CHANGED
 
     def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
         failed = self._store.failure(key) is not None
@@ -285,7 +285,7 @@ class Walk:
         """Whether no call like these was ever recorded, so that the files they read need not be hashed."""
         if step.id in self._forced:
             return True
-        return bool(identity.changed) and self._store.recipe_record(identity.recipe) is None
+        return bool(identity.why_changed) and self._store.recipe_record(identity.recipe) is None
 
     def _item(self, step: Step, identity: StepIdentity, item: Item[Any], call: CallIdentity) -> Cell:
         try:

@@ -24,6 +24,7 @@ from nodegraph.run.machine import Machine
 from nodegraph.run.outputs import Fetch, told_output, values_without_bytes
 from nodegraph.run.pool import Pool
 from nodegraph.run.result import CallError, Run, RunOutput
+from nodegraph.run.selected import nothing_matches
 from nodegraph.run.tables import Table, record_tables
 from nodegraph.store import Store
 from nodegraph.store.uses import Pace
@@ -186,14 +187,14 @@ class _Session:
         self._failed_fast = self._options.fail_fast
 
     def _outputs(self) -> tuple[dict[str, RunOutput], list[CallError]]:
-        """What is told of the outputs, artifacts published; and what could not be published."""
+        """What is told of the outputs, artifacts published; and why one, or all of them, could not be."""
         root = self._machine.flow.root
         told = {
             name: self._told(root, self._program.steps[step], output)
             for name, step, output in self._program.outputs
         }
-        errors: list[CallError] = []
-        if self._exports is not None:
+        errors = nothing_matches(self._program, root, self._options.selection)
+        if self._exports is not None and not errors:
             for name, step, output in artifacts(self._program):
                 failed = list(self._exports.publish(root, name, step, output))
                 errors.extend(failed)

@@ -6,7 +6,7 @@ from nodegraph.store.eviction import Evicted
 from nodegraph.store.layout import default_store_folder
 from nodegraph.store.rows import Key, Row
 from nodegraph.store.runs import RunRecord
-from nodegraph.store.store import Store, default_size_limit, half_of_free
+from nodegraph.store.store import Store, can_be_written, default_size_limit, half_of_free
 from nodegraph.store.survey import Damage, Entry, StoreStat, TypeStat
 from nodegraph.store.uses import Use
 
@@ -23,6 +23,7 @@ __all__ = [
     "StoreStat",
     "TypeStat",
     "Use",
+    "can_be_written",
     "default_size_limit",
     "default_store_folder",
     "half_of_free",

@@ -27,15 +27,16 @@ def store_error(place: Path, error: OSError | sqlite3.Error | UnicodeDecodeError
         )
     if _is_denied(error):
         return StoreError(
-            f"{place}: the store cannot be written ({error}); give yourself write permission there, "
-            "or name another folder with --store"
+            f"{_exact(place, error)}: the store cannot be written ({_reason(error)}); "
+            "give yourself write permission there, or name another folder with --store"
         )
     if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_BUSY:
         return StoreError(
             f"{place}: another process has kept the store's index locked for too long; end it and run again"
         )
     return StoreError(
-        f"{place}: the store failed ({error}); check the disk and run again, or use --store: {_KEPT}"
+        f"{_exact(place, error)}: the store failed ({_reason(error)}); "
+        f"check the disk and run again, or use --store: {_KEPT}"
     )
 
 
@@ -43,6 +44,17 @@ def primary_code(error: BaseException) -> int:
     """The primary SQLite result code of an error, 0 if it carries none."""
     code: object = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF if isinstance(code, int) else 0
+
+
+def _exact(place: Path, error: BaseException) -> str:
+    """The file that an error names, else the place."""
+    named = error.filename if isinstance(error, OSError) else None
+    return named if isinstance(named, str) else str(place)
+
+
+def _reason(error: BaseException) -> str:
+    """What an error says besides the file and its number."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _is_full(place: Path, error: BaseException) -> bool:

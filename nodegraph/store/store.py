@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -497,6 +498,13 @@ class Store:
 
     def _is_read_only(self) -> StoreError:
         return StoreError(f"{self.folder}: the store was opened for reading only")
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether the modes of the store in `folder` allow its index, locks and folders to be written."""
+    layout = Layout(folder.absolute())
+    parts = (layout.folder, layout.blobs, layout.files, layout.index(), layout.lock, layout.claims)
+    return all(os.access(part, os.W_OK) for part in parts if part.exists())
 
 
 def default_size_limit(folder: Path) -> int:

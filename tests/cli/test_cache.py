@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from nodegraph.store import Store
+from nodegraph.types.wire import digest, encode
 
 
 @pytest.fixture
@@ -148,6 +149,16 @@ def closed(ran, tmp_path):
             path.chmod(0o755)
 
 
+@pytest.fixture
+def large_value(ran, tmp_path):
+    """The file of a large value in the store."""
+    wire = encode("x" * 20_000)
+    with Store.open(tmp_path / ".nodegraph") as store:
+        store.put(digest(wire), wire)
+    (file,) = [path for path in (tmp_path / ".nodegraph/blobs").rglob("*") if path.is_file()]
+    return file
+
+
 def close(store):
     for path in (*store.rglob("*"), store):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -200,6 +211,41 @@ def test_a_run_on_a_store_that_cannot_be_written_is_one_clear_error(ran, closed,
     assert "Traceback" not in ended.stderr
     assert "write permission" in ended.stderr
     assert "--store" in ended.stderr
+
+
+def test_verify_of_a_store_that_cannot_be_written_checks_it_and_changes_nothing(ran, closed, run_powerless):
+    close(closed)
+    before = content_of(closed)
+    ended = run_powerless("cache", "verify")
+    assert (ended.returncode, ended.stderr) == (0, f"{closed}: everything is sound\n")
+    assert content_of(closed) == before
+
+
+def test_verify_tells_damage_in_a_store_that_cannot_be_written_and_leaves_it(
+    large_value, closed, run_powerless
+):
+    large_value.chmod(0o644)
+    large_value.write_bytes(large_value.read_bytes()[:-9] + bytes(9))
+    close(closed)
+    before = content_of(closed)
+    ended = run_powerless("cache", "verify")
+    assert ended.returncode == 1
+    assert large_value.name in ended.stdout
+    assert "1 damage; it is left as it is, since you may not write there" in ended.stderr
+    assert content_of(closed) == before
+
+
+def test_verify_does_not_rename_a_lock_file_that_only_cannot_be_written(ran, closed, run_powerless):
+    (closed / "lock").chmod(0o444)
+    assert run_powerless("cache", "verify").returncode == 0
+    assert not list(closed.glob("*.damaged*"))
+
+
+def test_a_store_that_cannot_be_written_is_named_without_internals(ran, closed, run_powerless):
+    close(closed)
+    ended = run_powerless("cache", "clear")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: {closed}/lock: the store cannot be written (Permission denied);")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

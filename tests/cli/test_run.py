@@ -144,6 +144,38 @@ def test_limit_and_items_cut_the_sources(run_cli, demo_graph, demo_env):
     assert picked["outputs"]["total"] == {"value": 4}
 
 
+def written_graph(write_graph, n: int):
+    return write_graph(
+        {
+            "count": {"type": "demo.count", "params": {"n": n}},
+            "write": {"type": "demo.write", "links": {"numbers": "count"}},
+        },
+        {"written": "write"},
+    )
+
+
+def test_items_that_match_nothing_exit_1_with_the_keys_there_are_and_keep_what_is_published(
+    run_cli, write_graph, demo_env, tmp_path
+):
+    graph = written_graph(write_graph, 12)
+    assert run_cli("run", graph, env=demo_env).exit == 0
+    published = tmp_path / "out" / "graph" / "written" / "numbers.txt"
+    before = published.read_text()
+    for _ in range(2):
+        ended = run_cli("run", graph, "--items", "zzz*", env=demo_env)
+        assert ended.exit == 1
+        keys = "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
+        assert f"NothingMatches: no item matches 'zzz*'; there are: {keys}\n" in ended.stderr
+        assert "to resume" not in ended.stderr
+        assert "was published" not in ended.stderr
+        assert published.read_text() == before
+
+
+def test_items_of_a_source_that_has_none_are_no_error(run_cli, write_graph, demo_env):
+    ended = run_cli("run", written_graph(write_graph, 0), "--items", "zzz*", env=demo_env)
+    assert ended.exit == 0
+
+
 def test_target_runs_only_what_it_needs(run_cli, demo_graph, demo_env):
     result = json.loads(run_cli("run", demo_graph, "--target", "halve", "--json", env=demo_env).stdout)
     assert set(result["nodes"]) == {"count", "halve"}

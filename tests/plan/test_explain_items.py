@@ -142,3 +142,16 @@ def test_stream_that_all_items_take_is_explained_once(bench, noted):
         "input others depends on what texts gives (1 changed of 5 items)": ("t0", "t1", "t3", "t4"),
     }
     assert told(found, "texts") == {"file t2.txt changed": ("t2",)}
+
+
+def test_items_made_with_a_param_that_is_again_what_it_was_are_no_causes(bench, noted):
+    store = bench.folder / "store"
+    bench.run(sets=["times.by=5"])
+    (noted / "t2.txt").write_text("changed")
+    found = why_node(bench.folder / "graph.json", "total", Options(store=store))
+    assert [(cause.node, cause.items, cause.why) for cause in found.causes] == [
+        ("texts", ("t2",), "file t2.txt changed"),
+        ("length", ("t2",), "input text depends on what texts gives"),
+        ("times", ("t2",), "input number depends on what length gives"),
+        ("total", (), "input numbers depends on what times gives (1 changed of 5 items)"),
+    ]

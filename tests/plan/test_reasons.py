@@ -74,6 +74,25 @@ def test_forced_node_says_so(chain):
     assert reasons(chain, "half", force=["times"]) == ("10 of 10 inputs changed",)
 
 
+def test_param_that_is_again_what_it_was_is_no_reason_beside_stored_calls(bench, folder_of_texts):
+    bench.set(
+        {
+            "texts": ("pl.texts", {}, {"folder": "texts"}),
+            "length": ("pl.length", {"text": "texts"}),
+            "times": ("pl.times", {"number": "length"}),
+            "half": ("pl.half", {"number": "times"}),
+        }
+    )
+    bench.run()
+    bench.run(sets=["times.by=5"])
+    (folder_of_texts / "t3.txt").write_text("changed much")
+    plan = bench.plan()
+    assert (plan.nodes["times"].cached, plan.nodes["times"].run) == (9, 1)
+    assert plan.nodes["times"].reasons == ("1 of 10 inputs changed",)
+    assert dict(bench.run().nodes["times"].reasons) == {"inputs changed": 1}
+    assert reasons(bench, "times", sets=["times.by=7"]) == ("param by: 2 → 7",)
+
+
 def test_failed_item_is_tried_again_and_says_so(chain):
     chain.edit("times", fails=4)
     assert not chain.run().ok

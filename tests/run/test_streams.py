@@ -202,7 +202,24 @@ def test_limit_and_items_cut_the_sources_and_the_full_run_takes_over(lab, counts
     assert counts(run, "n") == "3 cached"
     assert counts(run, "t") == "1 executed"
     assert lab.calls == {"total": 1}
-    assert lab.run(nodes, items="none*").value("t") == 0
+
+
+def test_items_that_match_in_one_of_two_sources_are_no_error_and_in_none_are_one_each(lab):
+    nodes = {
+        "n": ("rt.given", {}, {"items": {"one": 1, "two": 2}}),
+        "m": ("rt.given", {}, {"items": {"three": 3}}),
+        "t": ("rt.total", {"numbers": "n"}),
+        "u": ("rt.total", {"numbers": "m"}),
+    }
+    run = lab.run(nodes, items="f*")
+    assert not run.ok
+    assert [(error.node, error.message) for error in run.errors] == [
+        ("n", "no item matches 'f*'; there are: one, two"),
+        ("m", "no item matches 'f*'; there are: three"),
+    ]
+    run = lab.run(nodes, items="th*")
+    assert run.ok
+    assert (run.value("t"), run.value("u")) == (0, 3)
 
 
 def test_limit_cuts_no_inner_fan_out(lab, counts):
