@@ -54,10 +54,11 @@ def why(
     Goes up through the graph to the param, the file or the code that changed.
     """
     from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of
+    from nodegraph.cli.selection import options_of, refuse_swept_name
     from nodegraph.why import why_node
 
     terminal = Terminal(json, quiet)
+    refuse_swept_name(node)
     load(terminal, nodes)
     file = graph or _last_graph(store)
     options = options_of(store=store, inputs=inputs, sets=sets, values=values)

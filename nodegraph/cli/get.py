@@ -54,10 +54,11 @@ def get(
     from nodegraph.api import fetch
     from nodegraph.cli.edge import DONE, FAILED
     from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of
+    from nodegraph.cli.selection import options_of, refuse_swept_name
     from nodegraph.types.stream import Collected
 
     terminal = Terminal(json, quiet)
+    refuse_swept_name(name)
     load(terminal, nodes)
     options = options_of(store=store, inputs=inputs, sets=sets, values=values)
     try:

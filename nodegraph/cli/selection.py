@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodegraph.cli.options import parse_size
+from nodegraph.cli.options import UsageError, parse_size
 
 if TYPE_CHECKING:
     from nodegraph.api import Options
@@ -32,9 +32,12 @@ def options_of(
     """The engine's options; what was not given on the command line is its default.
 
     Raises:
-        UsageError: if the size of the store is not a size.
+        UsageError: if the size of the store is not a size, or a node is named as in the report of a sweep.
     """
     from nodegraph.api import Options
+
+    for name in (*(targets or ()), *(force or ())):
+        refuse_swept_name(name)
 
     return Options(
         store=store,
@@ -52,3 +55,17 @@ def options_of(
         jobs=jobs,
         fail_fast=fail_fast,
     )
+
+
+def refuse_swept_name(name: str) -> None:
+    """Refuse what a report calls a node in one combination of a sweep: `blur[sigma=0.5]`.
+
+    Raises:
+        UsageError: if the name is one of those.
+    """
+    node, bracket, _ = name.partition("[")
+    if bracket:
+        raise UsageError(
+            f"{name!r} is node {node!r} in one combination of a sweep; name {node!r}, and give the values "
+            "of the combination by --set node.param=value, or --input"
+        )

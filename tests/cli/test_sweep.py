@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 
 def test_sweep_prints_a_table_on_stdout(run_cli, demo_graph, demo_env):
     ended = run_cli("run", demo_graph, "--sweep", "halve.at=0.5,1", "--sweep", "count.n=4,6", env=demo_env)
@@ -54,6 +56,25 @@ def test_plan_of_a_sweep_tells_what_each_copy_would_run(run_cli, demo_graph, dem
         "total[halve.at=0.5]",
         "total[halve.at=1.0]",
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["get", "graph.json", "halve[at=0.5].low"],
+        ["cache", "why", "halve[at=0.5]", "--graph", "graph.json"],
+        ["run", "graph.json", "--target", "halve[at=0.5]"],
+        ["plan", "graph.json", "--force", "halve[at=0.5]"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_node_named_as_in_a_sweeps_report_is_refused_and_told_how_to_name_it(
+    run_cli, demo_graph, demo_env, command
+):
+    ended = run_cli(*command, env=demo_env)
+    assert ended.exit == 2
+    assert "is node 'halve' in one combination of a sweep; name 'halve'" in ended.stderr
+    assert "--set" in ended.stderr
 
 
 def test_failing_combination_is_named_and_exits_1_with_the_resuming_command(run_cli, write_graph, demo_env):
