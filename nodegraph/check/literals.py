@@ -92,7 +92,9 @@ def read_text(given: Given, port: InputPort, findings: list[Finding]) -> Given |
     try:
         return Given(json.loads(text), given.place)
     except (ValueError, RecursionError):
-        message = f"input {port.name!r} takes {port.type}; {text!r} is not JSON"
+        # Who has to choose among names need not know that there is JSON.
+        found = f"found {text!r}" if _choices(port.type) else f"{text!r} is not JSON"
+        message = f"input {port.name!r} takes {port.type}; {found}"
         findings.append(Finding(given.place, "bad-literal", message, _choice_hint(port.type, text)))
         return None
 
@@ -237,12 +239,17 @@ def _only_linked(port: InputPort, owner: str) -> tuple[str, str]:
 
 
 def _choice_hint(type_: Type, value: Any) -> str:
-    members = type_.members if isinstance(type_, OneOf) else (type_,)
-    choices = [choice for member in members if isinstance(member, Choice) for choice in member.values]
+    choices = _choices(type_)
     if not isinstance(value, str) or not choices:
         return ""
     near = nearest(value, [choice for choice in choices if isinstance(choice, str)])
     return f"did you mean {near!r}?" if near else f"one of: {', '.join(map(repr, choices))}"
+
+
+def _choices(type_: Type) -> list[Any]:
+    """The values that a type names one by one."""
+    members = type_.members if isinstance(type_, OneOf) else (type_,)
+    return [choice for member in members if isinstance(member, Choice) for choice in member.values]
 
 
 def _scalars(value: Any) -> Iterator[Any]:

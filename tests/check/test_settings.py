@@ -52,6 +52,26 @@ def test_an_unknown_node_is_reported_with_the_nearest(report: Callable[..., str]
     )
 
 
+def test_a_misspelled_choice_is_reported_with_the_nearest(report: Callable[..., str]) -> None:
+    found = report(
+        """\
+{"nodegraph": 1, "nodes": {
+  "load": {"type": "check.load", "params": {"root": "photos"}},
+  "clip": {"type": "check.clip", "links": {"image": "load.image"}}
+}}
+""",
+        sets=["clip.path=zom"],
+    )
+    assert (
+        found
+        == """\
+-:0:0 bad-literal /nodes/clip/params/path
+  input 'path' takes 'pan' | 'zoom'; found 'zom'
+  did you mean 'zoom'?
+"""
+    )
+
+
 def test_an_unknown_param_is_reported_with_the_nearest(report: Callable[..., str]) -> None:
     found = report(
         """\
