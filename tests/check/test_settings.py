@@ -52,26 +52,6 @@ def test_an_unknown_node_is_reported_with_the_nearest(report: Callable[..., str]
     )
 
 
-def test_a_misspelled_choice_is_reported_with_the_nearest(report: Callable[..., str]) -> None:
-    found = report(
-        """\
-{"nodegraph": 1, "nodes": {
-  "load": {"type": "check.load", "params": {"root": "photos"}},
-  "clip": {"type": "check.clip", "links": {"image": "load.image"}}
-}}
-""",
-        sets=["clip.path=zom"],
-    )
-    assert (
-        found
-        == """\
--:0:0 bad-literal /nodes/clip/params/path
-  input 'path' takes 'pan' | 'zoom'; found 'zom'
-  did you mean 'zoom'?
-"""
-    )
-
-
 def test_an_unknown_param_is_reported_with_the_nearest(report: Callable[..., str]) -> None:
     found = report(
         """\
@@ -115,7 +95,9 @@ def test_a_linked_input_takes_no_setting(report: Callable[..., str]) -> None:
     )
 
 
-def test_a_text_that_is_not_json_is_reported(report: Callable[..., str]) -> None:
+def test_a_text_that_is_not_json_is_reported_and_a_misspelled_choice_with_the_nearest(
+    report: Callable[..., str],
+) -> None:
     found = report(
         """\
 {"nodegraph": 1, "nodes": {
@@ -131,7 +113,7 @@ def test_a_text_that_is_not_json_is_reported(report: Callable[..., str]) -> None
 -:0:0 bad-literal /nodes/clip/params/frames
   input 'frames' takes int; 'many' is not JSON
 -:0:0 bad-literal /nodes/clip/params/path
-  input 'path' takes 'pan' | 'zoom'; 'pam' is not JSON
+  input 'path' takes 'pan' | 'zoom'; found 'pam'
   did you mean 'pan'?
 -:0:0 bad-literal /nodes/load/params/limit
   input 'limit' takes int | None; '[1' is not JSON
