@@ -28,6 +28,7 @@ from nodegraph.types.ports import (
     is_json,
     is_optional,
     levels_taken,
+    members,
     parse_type,
     split_arity,
     takes_as_float,
@@ -188,10 +189,13 @@ class NodeType:
 
     @cached_property
     def key_ports(self) -> tuple[InputPort, ...]:
-        """The inputs whose literals enter the key, by name: all but paths and the seed."""
+        """The inputs whose literals enter the key, by name: all but paths and the seed.
+
+        Of an input that takes paths and other things, only the other things enter it.
+        """
         ports = sorted(self.signature.inputs, key=lambda port: port.name)
         return tuple(
-            port for port in ports if not is_path_port(port) and not (self.seeded and port.name == "seed")
+            port for port in ports if not _is_path(port.type) and not (self.seeded and port.name == "seed")
         )
 
     @cached_property
@@ -292,14 +296,13 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
     except DeclarationError as error:
         raise DeclarationError(f"{where}: {error}") from None
     reads_file = any(isinstance(extra, ReadsFile) for extra in extras)
-    is_path = _has_path(type_)
-    if is_path and pure and not reads_file:
+    if _has_path(type_) and pure and not reads_file:
         raise DeclarationError(
             f"{where}: a pure node takes a path by its content: Annotated[Path, ReadsFile()]; "
             "or declare @node(..., pure=False) for a node that must run every time"
         )
-    if reads_file and not is_path:
-        raise DeclarationError(f"{where}: ReadsFile() marks a Path, not {type_}")
+    if reads_file and not _is_path(type_):
+        raise DeclarationError(f"{where}: ReadsFile() marks a Path or Path | None, not {type_}")
     required = default is inspect.Parameter.empty
     if not required and not is_json(type_) and default is not None:
         raise DeclarationError(f"{where}: a value can only be linked, so its default can only be None")
@@ -373,15 +376,18 @@ def _has_path(type_: Type) -> bool:
     return type_ == Scalar("path") or (isinstance(type_, OneOf) and any(map(_has_path, type_.members)))
 
 
+def _is_path(type_: Type) -> bool:
+    """Whether it is a path, or a path or None."""
+    return _but_none(type_) == [Scalar("path")]
+
+
 def _is_float(type_: Type) -> bool:
     """Whether it is a float, or a float or None: to other unions pydantic cannot apply `strict`."""
-    members = type_.members if isinstance(type_, OneOf) else (type_,)
-    return [member for member in members if member != Nothing()] == [Scalar("float")]
+    return _but_none(type_) == [Scalar("float")]
 
 
-def is_path_port(port: InputPort) -> bool:
-    """Whether the input is a path (or an optional path)."""
-    return _has_path(port.type)
+def _but_none(type_: Type) -> list[Type]:
+    return [member for member in members(type_) if member != Nothing()]
 
 
 def to_json(port: InputPort, literal: Any) -> Any:
@@ -401,7 +407,7 @@ def _settled(port: InputPort, literal: Any) -> Any:
     Raises:
         BadLiteral: if that is not equal to the literal.
     """
-    if _has_path(port.type) or _is_json(literal):
+    if isinstance(literal, Path) or _is_json(literal):
         return literal
     try:
         return through_json(port.adapter, literal)

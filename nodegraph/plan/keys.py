@@ -50,7 +50,9 @@ _fingerprint = lru_cache(maxsize=None)(fingerprint)
 def key_params(node_type: NodeType, params: Mapping[str, Any]) -> dict[str, Any]:
     """The params that enter a key, in JSON form by name: no paths, no seed."""
     return {
-        port.name: to_json(port, params[port.name]) for port in node_type.key_ports if port.name in params
+        port.name: to_json(port, params[port.name])
+        for port in node_type.key_ports
+        if port.name in params and not isinstance(params[port.name], Path)
     }
 
 
@@ -163,7 +165,10 @@ def _record(
         name = port.name
         if name in params:
             value = params[name]
-            literals.append((name, value if type(value) in _PLAIN else to_json(port, value)))
+            if type(value) in _PLAIN:
+                literals.append((name, value))
+            elif not isinstance(value, Path):
+                literals.append((name, to_json(port, value)))
     head, tail = _frame(tag, node_type, tuple(linked))
     contents = _pack(sorted(files.items())) if files else _NOTHING
     return head + _pack(literals) + contents + tail

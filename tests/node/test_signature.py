@@ -183,6 +183,8 @@ def refused() -> list[Any]:
     def plain_path(x: Path) -> int: ...
     def optional_path(x: Path | None = None) -> int: ...
     def reads_no_path(x: Annotated[int, ReadsFile()]) -> int: ...
+    def reads_path_or_number(x: Annotated[Path | int | None, ReadsFile()]) -> int: ...
+    def path_or_number(x: Path | int) -> int: ...
     def value_default(x: Cat = Cat(1)) -> int: ...
     def none_default(x: int = None) -> int: ...  # type: ignore[assignment]  # noqa: RUF013
     def lossy_default(x: Hidden = Hidden(secret=1)) -> int: ...  # noqa: B008
@@ -215,7 +217,9 @@ def refused() -> list[Any]:
         (stream_field, "return type: output 'many' cannot itself be a stream or batch"),
         (plain_path, r"input 'x': a pure node takes a path by its content: Annotated\[Path, ReadsFile\(\)\]"),
         (optional_path, "input 'x': a pure node takes a path by its content"),
-        (reads_no_path, r"input 'x': ReadsFile\(\) marks a Path, not int"),
+        (reads_no_path, r"input 'x': ReadsFile\(\) marks a Path or Path \| None, not int"),
+        (reads_path_or_number, r"marks a Path or Path \| None, not path \| int \| None"),
+        (path_or_number, "input 'x': a pure node takes a path by its content"),
         (value_default, "input 'x': a value can only be linked, so its default can only be None"),
         (none_default, r"input 'x': the default None needs the type int \| None"),
         (lossy_default, "input 'x', default: the JSON form of Hidden, .* leaves out or alters 'secret'"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, computed_field
 
-from nodegraph import node
+from nodegraph import Item, Stream, node
 from nodegraph.check.literals import default_of
 from nodegraph.node.declare import node_type_of
 from nodegraph.node.signature import BadLiteral, validate_literal
-from nodegraph.plan.keys import key_params
+from nodegraph.plan.keys import item_prefix, key_params
 
 
 class Hidden(BaseModel):
@@ -113,3 +114,24 @@ def test_union_with_float_takes_each_of_its_members(literal):
 
 def test_int_as_the_default_of_an_optional_float_is_the_float_that_the_literal_becomes():
     assert type(default_of(PORTS["maybe"])) is type(taken("maybe", 1)) is float
+
+
+@node("odd.source", version=1, pure=False)
+def source(*, x: Path | int | list[str], folder: Path | None = None) -> Stream[int]:
+    """A source that takes a path or something else."""
+    yield Item("a", 1)
+
+
+def start_of_source(**literals: Any) -> bytes:
+    node_type = node_type_of(source)
+    ports = node_type.signature.ports
+    return item_prefix(
+        node_type, {name: validate_literal(ports[name], value) for name, value in literals.items()}, {}, ()
+    )
+
+
+def test_what_an_input_takes_beside_paths_is_in_the_key_and_a_path_is_not():
+    keys = [start_of_source(x=literal) for literal in (1, 2, ["a"], ["b"], "a", "b")]
+    assert len(set(keys)) == 5
+    assert keys[-1] == keys[-2] == start_of_source(x="a", folder="b") == start_of_source(x="a", folder=None)
+    assert key_params(node_type_of(source), {"x": Path("a"), "folder": Path("b")}) == {}
