@@ -52,7 +52,7 @@ def replace_index(layout: Layout, path: Path, reason: BaseException, warn: Warn)
         StoreError: if that is not possible.
     """
     set_aside(path, layout.next_aside())
-    return _begin_anew(layout, f"{path} is damaged ({reason})", warn)
+    return _begin_anew(layout, f"{path} {_problem(reason)}", warn)
 
 
 def read_index(layout: Layout, warn: Warn) -> Database:
@@ -74,8 +74,7 @@ def read_index(layout: Layout, warn: Warn) -> Database:
 
 def read_damaged(layout: Layout, path: Path, reason: BaseException, warn: Warn) -> Database:
     """What can be read of the database at `path`, in memory; nothing on the disk is changed."""
-    problem = "is damaged" if is_damage(reason) else "cannot be opened"
-    warn(f"{path} {problem} ({reason}); only what can still be read of it is used")
+    warn(f"{path} {_problem(reason)}; only what can still be read of it is used")
     return _copy(layout, path)
 
 
@@ -162,6 +161,12 @@ def _set_aside_cut_log(layout: Layout, path: Path) -> bool:
     finally:
         connection.close()
     return True
+
+
+def _problem(reason: BaseException) -> str:
+    if isinstance(reason, schema.OtherVersionError):
+        return "is of another version of nodegraph"
+    return f"is damaged ({reason})" if is_damage(reason) else f"cannot be opened ({reason})"
 
 
 def _log(path: Path) -> Path:

@@ -7,6 +7,7 @@ primary key, each recorded row dirties a page of its own and costs three times a
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 from typing import Literal
@@ -47,10 +48,16 @@ _TABLES = {
     ),
     "totals": "CREATE TABLE totals(format INTEGER, bytes INTEGER)",
 }
+# What every version writes; flipped bytes in it rarely look like it.
+_STATEMENT = re.compile(rb"CREATE TABLE [a-z]+\([A-Za-z0-9_, ]+\)")
 
 
 class WrongSchemaError(sqlite3.DatabaseError):
     """A database that is not a sound index."""
+
+
+class OtherVersionError(WrongSchemaError):
+    """An index whose tables are those of another version of nodegraph."""
 
 
 class NewerFormatError(Exception):
@@ -109,6 +116,7 @@ def check(connection: sqlite3.Connection) -> None:
 
     Raises:
         NewerFormatError: if it is a sound index of a later format.
+        OtherVersionError: if it is an index with other tables.
         WrongSchemaError: if it is anything else.
     """
     application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -119,5 +127,12 @@ def check(connection: sqlite3.Connection) -> None:
         raise NewerFormatError(version)
     expected = {name.encode(): statement.encode() for name, statement in _TABLES.items()}
     found.pop(b"sqlite_sequence", None)
-    if application != _APPLICATION or version != FORMAT or total != (FORMAT,) or found != expected:
-        raise WrongSchemaError("its tables are not those of an index")
+    if application == _APPLICATION and version == FORMAT and total == (FORMAT,) and found == expected:
+        return
+    if application == _APPLICATION and total == (version,) and all(map(_is_statement, found.values())):
+        raise OtherVersionError("its tables are those of another version of nodegraph")
+    raise WrongSchemaError("its tables are not those of an index")
+
+
+def _is_statement(sql: object) -> bool:
+    return isinstance(sql, bytes) and _STATEMENT.fullmatch(sql) is not None

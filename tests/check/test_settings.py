@@ -95,9 +95,7 @@ def test_a_linked_input_takes_no_setting(report: Callable[..., str]) -> None:
     )
 
 
-def test_a_text_that_is_not_json_is_reported_and_a_misspelled_choice_with_the_nearest(
-    report: Callable[..., str],
-) -> None:
+def test_a_text_that_is_neither_json_nor_a_choice_is_reported(report: Callable[..., str]) -> None:
     found = report(
         """\
 {"nodegraph": 1, "nodes": {

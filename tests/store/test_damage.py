@@ -254,6 +254,29 @@ def test_a_store_of_a_newer_format_is_refused_and_left_alone(filled):
     assert not list(filled.glob("*.damaged-*"))
 
 
+def to_another_version(index):
+    connection = sqlite3.connect(index)
+    connection.executescript("DROP TABLE costs; CREATE TABLE prices(id INTEGER UNIQUE, body BLOB)")
+    connection.close()
+
+
+def test_an_index_of_another_version_is_told_as_such_and_what_can_be_read_of_it_is_kept(filled, key, row):
+    to_another_version(filled / "index.db")
+    calls, (warning,) = run_again(filled, key, row)
+    assert calls == CALLS
+    assert "index.db is of another version of nodegraph; it is set aside as" in warning
+    assert "damaged (" not in warning
+    assert run_again(filled, key, row)[1] == []
+
+
+def test_an_index_of_another_version_is_told_as_such_where_it_is_only_read(filled):
+    to_another_version(filled / "index.db")
+    with Store.open(filled, read_only=True) as store:
+        assert store.stat().rows == CALLS
+        (warning,) = store.warnings
+    assert "is of another version of nodegraph; only what can still be read" in warning
+
+
 def test_verify_finds_each_kind_of_damage_once_and_leaves_a_sound_store(filled, key, row):
     blob = min(path for path in (filled / "blobs").rglob("*") if path.is_file())
     flip(blob, [blob.stat().st_size - 1])
