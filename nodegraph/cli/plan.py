@@ -96,9 +96,12 @@ def plan_lines(planned: Plan) -> Iterator[str]:
     yield ""
     calls = sum(node.run for node in planned.nodes.values())
     unknown = any(node.items is None for node in planned.nodes.values())
-    forecast = "" if planned.seconds is None else f", about {seconds_text(planned.seconds)}"
-    rest = ", and those of the nodes marked ?" if unknown else ""
-    yield f"at most {counted(calls, 'call')} would run{rest}{forecast}"
+    if calls:
+        forecast = "" if planned.seconds is None else f", about {seconds_text(planned.seconds)}"
+        rest = ", and those of the nodes marked ?" if unknown else ""
+        yield f"at most {counted(calls, 'call')} would run{rest}{forecast}"
+    else:
+        yield "nothing would run" + (" but calls of the nodes marked ?" if unknown else "")
     for name, device in planned.devices.items():
         loads = f", {counted(device.loads, 'model load')}" if device.loads else ""
         yield f"{name}: peak {size_text(device.peak)} of {size_text(device.budget)}{loads}"

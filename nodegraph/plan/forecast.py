@@ -61,12 +61,12 @@ def _node(walk: Walk, step: Step) -> NodePlan:
 def reasons_of(walk: Walk, step: Step) -> tuple[str, ...]:
     """Why calls of a step would run, the most frequent reason first.
 
-    Changed inputs are told with how many of all calls have them, where that is known.
+    Changed inputs are told with how many of all calls have them, where that is known and there are several.
     """
     foreseen = walk.foreseen[step.index]
     items = foreseen.cached + foreseen.run if walk.complete(step) else None
     ordered = sorted(foreseen.reasons.items(), key=lambda entry: (-entry[1], entry[0]))
     return tuple(
-        f"{count} of {items} inputs changed" if why == INPUTS_CHANGED and items is not None else why
+        f"{count} of {items} {why}" if why == INPUTS_CHANGED and items not in (None, 1) else why
         for why, count in ordered
     )

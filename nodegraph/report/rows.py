@@ -37,7 +37,7 @@ def node_row(name: str, node: NodeReport) -> tuple[str, ...]:
 def why_ran(node: NodeReport) -> str:
     """Why a node's calls ran, most frequent first; a reason that all of them share stands without a number.
 
-    Changed inputs are told as a plan tells them, with how many of all calls have them.
+    Changed inputs are told as a plan tells them, with how many of several calls have them.
     """
     if len(node.reasons) == 1 and INPUTS_CHANGED not in node.reasons:
         return next(iter(node.reasons))
@@ -70,6 +70,6 @@ def _tally(reasons: Mapping[str, int], *, calls: int) -> str:
 
 
 def _counted(reason: str, count: int, calls: int) -> str:
-    if reason == INPUTS_CHANGED:
+    if reason == INPUTS_CHANGED and calls > 1:
         return f"{count} of {calls} {reason}"
     return reason if count == 1 else f"{reason} ({count:,})"

@@ -214,6 +214,11 @@ def test_plan_says_why_and_runs_nothing(run_cli, demo_graph, demo_env):
     assert sum(node["executed"] for node in again["nodes"].values()) == 0
 
 
+def test_plan_of_a_graph_of_which_all_is_cached_says_that_nothing_would_run(run_cli, demo_graph, demo_env):
+    run_cli("run", demo_graph, env=demo_env)
+    assert run_cli("plan", demo_graph, env=demo_env).stdout.splitlines()[-2] == "nothing would run"
+
+
 def start_waiting(write_graph, environment, tmp_path, *, stubborn):
     """A run whose only call waits; returns the process once the call runs."""
     graph = write_graph({"wait": {"type": "demo.wait", "params": {"number": 1, "stubborn": stubborn}}})

@@ -186,6 +186,7 @@ def reasons_told(reasons, items=10):
 
 def test_changed_inputs_are_told_as_a_plan_tells_them():
     assert reasons_told({"inputs changed": 2}) == "2 of 10 inputs changed"
+    assert reasons_told({"inputs changed": 1}, items=1) == "inputs changed"
     assert (
         reasons_told({"failed last time": 1, "inputs changed": 2})
         == "2 of 10 inputs changed, failed last time"
