@@ -16,8 +16,8 @@ from nodegraph.graph.nearest import nearest
 from nodegraph.graph.paths import absolute_path
 from nodegraph.graph.place import Finding, Place
 from nodegraph.graph.shape import shown
-from nodegraph.node.json_form import LossyForm, dump_json, through_json
 from nodegraph.node.signature import BadLiteral, InputPort, Param, validate_literal
+from nodegraph.types.json_form import LossyForm, model_form
 from nodegraph.types.ports import (
     JSON_SCALARS,
     Choice,
@@ -187,17 +187,12 @@ def plain(value: Any) -> Any:
         return {name: plain(entry) for name, entry in entries.items()}
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in cast("Sequence[Any]", value)]
-    return _model_form(value) if hasattr(type(cast("object", value)), "model_dump") else value
-
-
-def _model_form(model: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter[Any](cast("type[Any]", type(model)))
+    if not hasattr(type(cast("object", value)), "model_dump"):
+        return value
     try:
-        return dump_json(adapter, through_json(adapter, model))
+        return model_form(value)
     except LossyForm:
-        return model
+        return value
 
 
 def is_json_value(value: Any) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 from nodegraph.node.context import Context
-from nodegraph.node.json_form import LossyForm, dump_json, read_json, through_json
+from nodegraph.types.json_form import LossyForm, dump_json, read_json, through_json
 from nodegraph.types.ports import (
     Arity,
     Choice,

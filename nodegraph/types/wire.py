@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NewType, TypeAlias, cast
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 from blake3 import blake3
 
+from nodegraph.types.json_form import LossyForm, model_form
 from nodegraph.types.values import value_type_by_id, value_type_of
 
 if TYPE_CHECKING:
@@ -245,7 +246,10 @@ def _json_form(value: Any, buffers: list[Buffer], where: _Where | None) -> Any:
     if isinstance(value, enum.Enum):
         return _plain(value.value, buffers, where)
     if hasattr(kind, "model_json_schema"):
-        return _plain(value.model_dump(mode="json"), buffers, where)
+        try:
+            return _plain(model_form(value), buffers, where)
+        except LossyForm as error:
+            raise NotStorable(f"{_place(where)}: {error}") from None
     if hasattr(kind, "__fspath__"):
         return str(value)
     hint = "; convert it with .item()" if kind.__module__ == "numpy" else ""

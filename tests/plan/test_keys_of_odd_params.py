@@ -77,8 +77,8 @@ def key_of(name: str, literal: Any) -> Any:
     ("name", "literal", "lost"),
     [
         ("hidden", {"secret": 2}, "Hidden.*'secret'"),
-        ("holder", {"hidden": {"secret": 2}}, "Holder.*'hidden'"),
-        ("holders", [{"hidden": {"secret": 2}}], "list.*a part of it"),
+        ("holder", {"hidden": {"secret": 2}}, "Holder.*'hidden.secret'"),
+        ("holders", [{"hidden": {"secret": 2}}], "list.*'0.hidden.secret'"),
         ("rounded", {"rate": 1.4}, "Rounded.*'rate'"),
         ("masked", {"word": "a"}, "Masked.*'word'"),
     ],

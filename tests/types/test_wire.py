@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from nodegraph import value
 from nodegraph.types.wire import NotStorable, UnknownValueType, Wire, buffer_specs, decode, digest, encode
@@ -47,6 +48,25 @@ class Partial:
 class Settings(BaseModel):
     rate: float = 1.0
     names: list[str] = []
+
+
+class Hidden(BaseModel):
+    secret: int = Field(default=0, exclude=True)
+
+
+class Owner(BaseModel):
+    _count: int = PrivateAttr(0)
+    hidden: list[Hidden] = []
+
+    def counted(self) -> Owner:
+        self._count += 1
+        return self
+
+
+class Renamed(BaseModel):
+    model_config = ConfigDict(extra="allow", serialize_by_alias=True)
+
+    rate: float = Field(default=0, alias="r")
 
 
 class Mode(enum.Enum):
@@ -268,11 +288,14 @@ def test_containers_are_fresh_at_every_decode():
     [
         (Mode.FAST, "fast"),
         (Settings(rate=2.0, names=["a"]), {"rate": 2.0, "names": ["a"]}),
+        (Settings(rate=nan), {"rate": nan, "names": []}),
+        (Renamed(r=3, more=1), {"rate": 3.0, "more": 1}),
         (Path("a/b"), "a/b"),
     ],
+    ids=str,
 )
 def test_json_like_objects_are_stored_as_their_json_form(original, plain):
-    assert decode(encode(original)) == plain
+    assert same(decode(encode(original)), plain)
     assert digest(encode([original])) == digest(encode([plain]))
 
 
@@ -309,6 +332,10 @@ def looped() -> list[Any]:
         (np.zeros(2, np.longdouble), "dtype float128|dtype longdouble"),
         (np.zeros(2, [("a", "i4")]), "cannot be carried"),
         (np.ma.masked_array([1, 2]), "MaskedArray"),
+        (Hidden(secret=3), "value: the JSON form of Hidden, .* leaves out or alters 'secret'"),
+        ({"a": Owner(hidden=[Hidden(secret=3)])}, r"\['a'\]: the JSON form of Owner, .* 'hidden.0.secret'"),
+        (Owner().counted(), "the JSON form of Owner, .* '_count'"),
+        (Settings.model_construct(rate="fast"), "a value of type Settings has no JSON form"),
         ("\ud800", "not valid Unicode"),
         ({"\ud800": 1}, "not valid Unicode"),
         (nested(5000), "nested too deeply"),
