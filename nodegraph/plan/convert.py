@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from nodegraph.node.signature import InputPort
+from nodegraph.types.json_form import read_json
 from nodegraph.types.ports import Scalar, Type, is_optional, members, takes_as_float
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 def converter(port: InputPort, offered: Type) -> Callable[[Any], Any] | None:
     """What turns a value of the offered type into what the input's function takes; None if it already is."""
     if port.has_python_form:
         wanted, adapter = port.type, port.adapter
-        return lambda value: (
-            None if value is None and is_optional(wanted) else adapter.validate_json(_dumps(value))
-        )
+        return lambda value: None if value is None and is_optional(wanted) else _read(adapter, value)
     if port.takes_as_float and Scalar("int") in members(offered):
         return _into_float
     return None
@@ -44,7 +46,7 @@ def _holds_float(type_: Type) -> bool:
     return takes_as_float(type_) or (element is not None and _holds_float(element))
 
 
-def _dumps(value: Any) -> str:
-    import json
-
-    return json.dumps(value.as_posix() if isinstance(value, Path) else value)
+def _read(adapter: TypeAdapter[Any], value: Any) -> Any:
+    form = value.as_posix() if isinstance(value, Path) else value
+    # A model of a subclass may have been returned, with more fields than the input declares.
+    return read_json(adapter, form, extra=None)
