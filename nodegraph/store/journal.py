@@ -85,7 +85,7 @@ class Journal:
             else:
                 found[key] = unpack_row(payload)
         if damaged:
-            self.drop("rows", damaged)
+            self.drop("rows", map(short_id, damaged))
         if self.in_run:
             self.use(output for row in found.values() for output in row.outputs)
         return found
@@ -131,7 +131,7 @@ class Journal:
             if found is None:
                 return None
             if found[0] != digest:
-                self.drop("small", [digest])
+                self.drop("small", [short_id(digest)])
                 return None
             body = found[1]
         return body
@@ -225,16 +225,16 @@ class Journal:
                 self._pending.used.update(digests)
                 self._added(0)
 
-    def drop(self, table: str, names: Iterable[bytes]) -> None:
-        """Remove damaged entries at once and warn; where more is damaged, the whole index goes."""
+    def drop(self, table: str, ids: Iterable[object]) -> None:
+        """Remove the damaged entries of some ids, and warn; where more is damaged, the whole index goes."""
         if not self._examined:
             self._examined = True
             if self.index.examine() is not None:
                 return
         if not self.index.read_only:
-            ids = [(short_id(name),) for name in names]
-            statement = f"DELETE FROM {table} WHERE id=?"
-            self.index.write(lambda connection: connection.executemany(statement, ids).rowcount)
+            found = [(id,) for id in ids]
+            statement = f"DELETE FROM {table} WHERE id IS ?"
+            self.index.write(lambda connection: connection.executemany(statement, found).rowcount)
         self._warn(
             f"{self.index.path} had damaged entries; they were dropped, and what they held is computed again"
         )
@@ -285,7 +285,7 @@ class Journal:
         # Two hashes that agree in the bits of an id are rarer than a flipped bit.
         payload = unseal(table, name, found[1]) if found[0] == name else None
         if payload is None:
-            self.drop(table, [name])
+            self.drop(table, [short_id(name)])
         return payload
 
     def _added(self, nbytes: int) -> bool:

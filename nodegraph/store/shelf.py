@@ -13,6 +13,7 @@ from nodegraph.store.contents import Content, ContentFolder, Kind, hash_file
 from nodegraph.store.errors import store_error
 from nodegraph.store.journal import Journal
 from nodegraph.store.pending import forget_contents
+from nodegraph.store.rows import short_id
 from nodegraph.store.settling import Settling
 from nodegraph.types.wire import Digest, Wire
 from nodegraph.types.wire import digest as digest_of
@@ -164,7 +165,7 @@ class Values(Shelf):
             return self._load(digest)
         wire = parse_inline(digest, body)
         if wire is None:
-            self._journal.drop("small", [digest])
+            self._journal.drop("small", [short_id(digest)])
             return None
         self._journal.use((digest,))
         return wire

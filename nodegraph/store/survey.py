@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
@@ -142,12 +142,13 @@ def _verify_database(index: Index) -> list[Damage]:
 
 
 def _verify_entries(index: Index, journal: Journal, table: str) -> list[Damage]:
-    damaged = [name for name, body in _scan(index, table) if unseal(table, name, body) is None]
+    damaged = [(id, name) for id, name, body in _scan(index, table) if unseal(table, name, body) is None]
     return _drop(index, journal, table, damaged)
 
 
 def _verify_small(index: Index, journal: Journal) -> list[Damage]:
-    damaged = [name for name, body in _scan(index, "small") if parse_inline(Digest(name), body) is None]
+    found = _scan(index, "small")
+    damaged = [(id, name) for id, name, body in found if parse_inline(Digest(name), body) is None]
     return _drop(index, journal, "small", damaged)
 
 
@@ -164,18 +165,22 @@ def _verify_runs(index: Index) -> list[Damage]:
     return [Damage(f"{index.path}: runs/{run}", "damaged entry") for run in damaged]
 
 
-def _drop(index: Index, journal: Journal, table: str, damaged: list[bytes]) -> list[Damage]:
+def _drop(
+    index: Index, journal: Journal, table: str, damaged: Sequence[tuple[object, bytes]]
+) -> list[Damage]:
     if damaged:
-        journal.drop(table, damaged)
-    return [Damage(f"{index.path}: {table}/{name.hex()}", "damaged entry") for name in damaged]
+        # Not by their names, which may be what is damaged.
+        journal.drop(table, [id for id, _ in damaged])
+    return [Damage(f"{index.path}: {table}/{name.hex()}", "damaged entry") for _, name in damaged]
 
 
-def _scan(index: Index, table: str) -> Iterator[tuple[bytes, Any]]:
-    """Names and bodies of a table, a page at a time, so that no read lasts long."""
+def _scan(index: Index, table: str) -> Iterator[tuple[object, bytes, Any]]:
+    """Ids, names and bodies of a table, a page at a time, so that no read lasts long."""
     last = 0
-    query = f"SELECT rowid, CAST(name AS BLOB), body FROM {table} WHERE rowid>? ORDER BY rowid LIMIT {_PAGE}"
+    columns = "rowid, id, CAST(name AS BLOB), body"
+    query = f"SELECT {columns} FROM {table} WHERE rowid>? ORDER BY rowid LIMIT {_PAGE}"
     while page := index.all(query, (last,)):
-        yield from ((name or b"", body) for _, name, body in page)
+        yield from ((id, name or b"", body) for _, id, name, body in page)
         last = page[-1][0]
 
 
@@ -190,7 +195,7 @@ def _count_kind(index: Index, kind: Kind) -> tuple[int, int]:
 def _types(index: Index) -> dict[int, str]:
     """The node type of each recipe."""
     types: dict[int, str] = {}
-    for name, body in _scan(index, "recipes"):
+    for _, name, body in _scan(index, "recipes"):
         payload = unseal("recipes", name, body)
         if payload is not None:
             types[short_id(name)] = _type_of(payload)
@@ -212,7 +217,7 @@ def _sizes(index: Index) -> dict[int, int]:
 
 def _rows(index: Index) -> Iterator[tuple[Key, Row]]:
     """The sound rows in the order of recording."""
-    for name, body in _scan(index, "rows"):
+    for _, name, body in _scan(index, "rows"):
         payload = unseal("rows", name, body)
         if payload is not None:
             yield Key(name), unpack_row(payload)
@@ -220,7 +225,7 @@ def _rows(index: Index) -> Iterator[tuple[Key, Row]]:
 
 def _uses(index: Index) -> dict[str, Use]:
     """What was used of the memo, by node type."""
-    payloads = (unseal("uses", name, body) for name, body in _scan(index, "uses"))
+    payloads = (unseal("uses", name, body) for _, name, body in _scan(index, "uses"))
     return dict(unpack_use(payload) for payload in payloads if payload is not None)
 
 

@@ -254,6 +254,17 @@ def test_a_store_of_a_newer_format_is_refused_and_left_alone(filled):
     assert not list(filled.glob("*.damaged-*"))
 
 
+@pytest.mark.parametrize("table", ["rows", "small"])
+def test_entry_of_which_the_name_is_damaged_is_dropped_by_verify(filled, table):
+    connection = sqlite3.connect(filled / "index.db")
+    connection.execute(f"UPDATE {table} SET name=x'ff' || substr(name, 2) WHERE rowid=5")
+    connection.commit()
+    connection.close()
+    with Store.open(filled) as store:
+        assert [damage.message for damage in store.verify()] == ["damaged entry"]
+        assert store.verify() == []
+
+
 def to_another_version(index):
     connection = sqlite3.connect(index)
     connection.executescript("DROP TABLE costs; CREATE TABLE prices(id INTEGER UNIQUE, body BLOB)")
