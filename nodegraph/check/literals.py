@@ -28,8 +28,8 @@ from nodegraph.types.ports import (
     Scalar,
     Type,
     ValueOf,
-    conforms,
 )
+from nodegraph.types.ports import as_declared as value_as_declared
 from nodegraph.types.values import value_type_by_id, value_types
 
 _ANNOTATIONS: dict[str, Any] = {
@@ -134,25 +134,7 @@ def as_declared(given: Given, declared: Type | None) -> Given:
 
 def default_of(port: InputPort) -> Any:
     """The default of an input, as a literal would give it: paths absolute, an int for a float becomes one."""
-    return absolute(_with_floats(port.default, port.type), port.type, Path())
-
-
-def _with_floats(value: Any, type_: Type) -> Any:
-    """The value with a float for each int that only a float is declared for."""
-    match type_:
-        case Scalar("float") if type(value) is int:
-            return float(value)
-        case OneOf(members):
-            others = (member for member in members if member not in (Scalar("float"), Scalar("json")))
-            taking = next((member for member in others if conforms(value, member)), Scalar("float"))
-            return _with_floats(value, taking) if taking in members else value
-        case ListOf(element) if isinstance(value, list):
-            return [_with_floats(entry, element) for entry in cast("list[Any]", value)]
-        case DictOf(element) if isinstance(value, dict):
-            entries = cast("dict[str, Any]", value)
-            return {name: _with_floats(entry, element) for name, entry in entries.items()}
-        case _:
-            return value
+    return absolute(value_as_declared(port.default, port.type), port.type, Path())
 
 
 def absolute(value: Any, type_: Type, folder: Path) -> Any:

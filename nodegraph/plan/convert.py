@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nodegraph.node.signature import InputPort
 from nodegraph.types.json_form import read_json
-from nodegraph.types.ports import Scalar, Type, is_optional, members, takes_as_float
+from nodegraph.types.ports import Scalar, Type, as_declared, is_optional, members
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -20,30 +20,8 @@ def converter(port: InputPort, offered: Type) -> Callable[[Any], Any] | None:
         wanted, adapter = port.type, port.adapter
         return lambda value: None if value is None and is_optional(wanted) else _read(adapter, value)
     if port.takes_as_float and Scalar("int") in members(offered):
-        return _into_float
+        return lambda value: as_declared(value, port.type)
     return None
-
-
-def _into_float(value: Any) -> Any:
-    return float(value) if type(value) is int else value
-
-
-def as_declared(value: Any, type_: Type) -> Any:
-    """A value that conforms to a type, with the ints in it that are declared as float turned into floats."""
-    if type(value) is int:
-        return float(value) if takes_as_float(type_) else value
-    element = getattr(type_, "element", None)
-    if element is None or not _holds_float(element):
-        return value
-    if isinstance(value, dict):
-        entries = cast("dict[str, Any]", value)
-        return {key: as_declared(entry, element) for key, entry in entries.items()}
-    return [as_declared(entry, element) for entry in value]
-
-
-def _holds_float(type_: Type) -> bool:
-    element = getattr(type_, "element", None)
-    return takes_as_float(type_) or (element is not None and _holds_float(element))
 
 
 def _read(adapter: TypeAdapter[Any], value: Any) -> Any:

@@ -242,6 +242,36 @@ def takes_as_float(type_: Type) -> bool:
     )
 
 
+def as_declared(value: Any, type_: Type) -> Any:
+    """A value that conforms to a type, its ints as floats where they are taken only because floats are."""
+    return _with_floats(value, type_) if _holds_float(type_) else value
+
+
+def _with_floats(value: Any, type_: Type) -> Any:
+    match type_:
+        case Scalar("float") if type(value) is int:
+            return float(value)
+        case OneOf(inside):
+            others = (member for member in inside if member not in (Scalar("float"), Scalar("json")))
+            taking = next((member for member in others if conforms(value, member)), Scalar("float"))
+            return _with_floats(value, taking) if taking in inside else value
+        case ListOf(element) if isinstance(value, list):
+            return [_with_floats(entry, element) for entry in cast("list[Any]", value)]
+        case DictOf(element) if isinstance(value, dict):
+            entries = cast("dict[str, Any]", value)
+            return {name: _with_floats(entry, element) for name, entry in entries.items()}
+        case _:
+            return value
+
+
+def _holds_float(type_: Type) -> bool:
+    if isinstance(type_, Scalar):
+        return type_.name == "float"
+    if isinstance(type_, OneOf):
+        return any(map(_holds_float, type_.members))
+    return isinstance(type_, ListOf | DictOf) and _holds_float(type_.element)
+
+
 def has_python_form(type_: Type) -> bool:
     """Whether a function gets something else than the JSON value: an Enum, a model, a path."""
     match type_:

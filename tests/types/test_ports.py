@@ -27,6 +27,7 @@ from nodegraph.types.ports import (
     ValueOf,
     Variable,
     accepts,
+    as_declared,
     bind,
     conforms,
     is_json,
@@ -352,5 +353,27 @@ def test_result_that_conforms_to_what_is_offered_conforms_to_a_port_that_accepts
 
 
 def changes_on_a_link(held: Any) -> bool:
-    """A path and an Enum travel as text; an int beyond 2**53 has no exact float."""
-    return isinstance(held, (Path, enum.Enum)) or (type(held) is int and abs(held) > 2**53)
+    """A path and an Enum travel as text, a model as an object; an int beyond 2**53 has no exact float."""
+    return isinstance(held, (Path, enum.Enum, BaseModel)) or (type(held) is int and abs(held) > 2**53)
+
+
+@pytest.mark.parametrize(
+    ("value", "type_", "declared"),
+    [
+        (1, FLOAT, 1.0),
+        (1, INT, 1),
+        (True, FLOAT, True),
+        (1, OneOf((FLOAT, NONE)), 1.0),
+        (1, OneOf((FLOAT, INT)), 1),
+        (1, OneOf((Choice((1, "a")), FLOAT)), 1),
+        (2, OneOf((Choice((1, "a")), FLOAT)), 2.0),
+        ("a", OneOf((FLOAT, STR)), "a"),
+        ([1, 2.5], ListOf(FLOAT), [1.0, 2.5]),
+        ([1], OneOf((ListOf(FLOAT), NONE)), [1.0]),
+        ({"a": [1, None]}, DictOf(ListOf(OneOf((FLOAT, NONE)))), {"a": [1.0, None]}),
+        ([1], ListOf(JSON), [1]),
+    ],
+    ids=str,
+)
+def test_int_is_a_float_where_only_a_float_is_declared_and_all_else_stays(value, type_, declared):
+    assert repr(as_declared(value, type_)) == repr(declared)
