@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -356,6 +356,14 @@ class Flow:
     def make(self, frame: Frame) -> None:
         """The item's value has to be made: a call of its own."""
         self.calls.append((frame, 0))
+
+    def scopes(self) -> Iterator[Scope]:
+        """The streams that are kept, outer ones first."""
+        waiting = list(self.root.scopes.values())
+        while waiting:
+            scope = waiting.pop()
+            yield scope
+            waiting.extend(inner for streams in scope.inner.values() for inner in streams.values())
 
     def abandon(self, scope: Scope) -> None:
         """Forget a stream, so that its fan-out call can be resolved without one."""

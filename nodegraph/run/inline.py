@@ -8,7 +8,7 @@ Whatever turns out to be otherwise is left to the general way.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from blake3 import blake3
@@ -16,7 +16,6 @@ from blake3 import blake3
 from nodegraph.node.signature import NodeType
 from nodegraph.plan.identity import IMMUTABLE, literal_arguments
 from nodegraph.plan.program import Step
-from nodegraph.plan.values import BytesMissing
 from nodegraph.run.capture import begin_call, end_calls
 from nodegraph.run.execute import Call, Calls
 from nodegraph.run.fanout import FanOut
@@ -234,27 +233,20 @@ class Inline:
             digests.append(source.digests[feed.output])
         inputs = digests[0] if len(digests) == 1 else b"".join(digests)
         key = Key(blake3(plain.prefix + inputs).digest())
-        slot = slot_of(key)
-        if not plain.is_new or machine.recorded[slot]:
+        if not plain.is_new or machine.recorded[slot_of(key)]:
             row = machine.known_row(plain.step, plain.state, key)
             if row is not None:
                 machine.hit(frame, position, plain.step, key, row)
                 return None
-        literals = plain.literals
-        arguments = literal_arguments(plain.step) if literals is None else dict(literals)
-        for feed, source in zip(plain.feeds, sources, strict=True):
-            value = source.value
-            if value is NOT_HELD:
-                try:
-                    value = self._load(source, feed.output)
-                except BytesMissing:
-                    self._general(frame, position)
-                    return None
-            arguments[feed.name] = value if feed.convert is None else feed.convert(value)
+        try:
+            arguments = self._arguments(plain, sources)
+        except Exception:
+            # Bytes that are gone, or a value that cannot be converted: the general way knows what to do.
+            self._general(frame, position)
+            return None
         reason = plain.why or machine.reason(plain.state, key)
-        outcome: tuple[Output, ...] | BaseException | None = None
-        wire: Wire | None = None
-        result: Any = None
+        outcome: tuple[Output, ...] | BaseException = ()
+        result, wire = None, None
         started = time.perf_counter()
         try:
             result = plain.function(**arguments)
@@ -265,21 +257,41 @@ class Inline:
         except BaseException as error:
             outcome = error
         seconds = time.perf_counter() - started
-        if wire is not None and seconds < DURABLE_SECONDS:
-            found = digest(wire)
-            if not plain.state.recorded:
-                machine.recipe(plain.state)
-            row = Row((found,), None, seconds, plain.recipe, inputs, machine.run)
-            machine.store.record_result(key, row, wire)
-            machine.recorded[slot] = 1
-            done = Done.of_one(found, wire, result) if plain.is_scalar else Done((found,), (wire,), True)
-            return key, done, reason, seconds
         if wire is not None:
+            if seconds < DURABLE_SECONDS:
+                return key, self._recorded(plain, key, result, wire, inputs, seconds), reason, seconds
             outcome = (Output(digest(wire), wire),)
-        assert outcome is not None, "a call has an outcome"
         call = Call(frame, position, plain.step, plain.state, digests, None, key)
         self._calls.finish(call, outcome, seconds, reason)
         return None
+
+    def _recorded(
+        self, plain: PlainCall, key: Key, value: Any, wire: Wire, inputs: bytes, seconds: float
+    ) -> Done:
+        """Write down a quick call with one output; its result."""
+        machine = self._machine
+        found = digest(wire)
+        if not plain.state.recorded:
+            machine.recipe(plain.state)
+        row = Row((found,), None, seconds, plain.recipe, inputs, machine.run)
+        machine.store.record_result(key, row, wire)
+        machine.recorded[slot_of(key)] = 1
+        return Done.of_one(found, wire, value) if plain.is_scalar else Done((found,), (wire,), True)
+
+    def _arguments(self, plain: PlainCall, sources: Sequence[Done]) -> dict[str, Any]:
+        """The arguments of a call.
+
+        Raises:
+            BytesMissing: if the bytes of an input are gone.
+        """
+        literals = plain.literals
+        arguments = literal_arguments(plain.step) if literals is None else dict(literals)
+        for feed, source in zip(plain.feeds, sources, strict=True):
+            value = source.value
+            if value is NOT_HELD:
+                value = self._load(source, feed.output)
+            arguments[feed.name] = value if feed.convert is None else feed.convert(value)
+        return arguments
 
     def _load(self, source: Done, output: int) -> Any:
         """The value of an input.

@@ -30,6 +30,7 @@ from nodegraph.store import Store
 from nodegraph.store.uses import Pace
 
 _ITEMS_IN_FLIGHT = 64
+_LARGE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,15 @@ def run_program(
     if options.out is not None:
         check_destinations(program, options.out)
     session = _Session(program, store, options, on_event, cancelled, cancel, started)
-    # A program is many objects that stay: the garbage collector need not look at them again and again.
-    gc.freeze()
+    is_large = len(program.steps) >= _LARGE
+    if is_large:
+        # Many objects that stay: the garbage collector need not look at them again and again.
+        gc.freeze()
     try:
         return session.run()
     finally:
-        gc.unfreeze()
+        if is_large:
+            gc.unfreeze()
         session.close()
 
 
@@ -107,6 +111,7 @@ class _Session:
         self._cancel = cancel
         self._failed_fast = False
         self._tables: dict[int, Table] = {}
+        self._begun = False
         self._number = store.begin_run(graph_id(program.graph), program.graph.name.encode())
         self._folder = store.run_folder(self._number)
         self._hub = EventHub()
@@ -150,8 +155,11 @@ class _Session:
         return self._result(finished, outputs, unpublished)
 
     def close(self) -> None:
-        """Close the log of events, however the run ended."""
+        """Close the log of events, however the run ended, and let go of what would keep the store in use."""
         self._log.close()
+        for scope in self._machine.flow.scopes() if self._begun else ():
+            scope.stream = None
+        del self._machine, self._exports
 
     def _run_passes(self, jobs: int) -> bool:
         """Run passes until one has nothing left to make again; whether it came to that."""
@@ -162,6 +170,7 @@ class _Session:
             self._machine.begin_pass(flow)
             known = None if number else Known(self._machine, self._options.selection)
             self._tables = {} if known is None else known.tables
+            self._begun = True
             flow.start({} if known is None else known.results)
             finished = Pool(self._machine, flow, jobs).run(self._cancel)
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
