@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
+from nodegraph.node.bounds import refuse_unfit_bounds
 from nodegraph.node.context import Context
 from nodegraph.types.json_form import LossyForm, dump_json, read_json, through_json
 from nodegraph.types.ports import (
@@ -293,6 +294,8 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
     try:
         arity, element, extras = split_arity(annotation)
         type_ = parse_type(element)
+        param = next((extra for extra in extras if isinstance(extra, Param)), Param())
+        refuse_unfit_bounds(type_, param.constraints())
     except DeclarationError as error:
         raise DeclarationError(f"{where}: {error}") from None
     reads_file = any(isinstance(extra, ReadsFile) for extra in extras)
@@ -315,7 +318,7 @@ def _read_input(name: str, annotation: Any, default: Any, type_id: str, *, pure:
         arity=arity,
         required=required,
         default=None if required else default,
-        param=next((extra for extra in extras if isinstance(extra, Param)), Param()),
+        param=param,
         reads_file=reads_file,
         annotation=Annotated[element, *others] if others else element,
         levels=levels_taken(annotation),

@@ -185,6 +185,10 @@ def refused() -> list[Any]:
     def reads_no_path(x: Annotated[int, ReadsFile()]) -> int: ...
     def reads_path_or_number(x: Annotated[Path | int | None, ReadsFile()]) -> int: ...
     def path_or_number(x: Path | int) -> int: ...
+    def bounded_word(x: Annotated[float | str, Param(ge=0)]) -> int: ...
+    def long_number(x: Annotated[list[int] | int | None, Param(min_length=1)]) -> int: ...
+    def bounded_cat(x: Annotated[Cat, Param(help="a cat", le=9)]) -> int: ...
+    def pattern_of_list(x: Annotated[list[str], Param(pattern="a")]) -> int: ...
     def value_default(x: Cat = Cat(1)) -> int: ...
     def none_default(x: int = None) -> int: ...  # type: ignore[assignment]  # noqa: RUF013
     def lossy_default(x: Hidden = Hidden(secret=1)) -> int: ...  # noqa: B008
@@ -219,6 +223,13 @@ def refused() -> list[Any]:
         (optional_path, "input 'x': a pure node takes a path by its content"),
         (reads_no_path, r"input 'x': ReadsFile\(\) marks a Path or Path \| None, not int"),
         (reads_path_or_number, r"marks a Path or Path \| None, not path \| int \| None"),
+        (
+            bounded_word,
+            r"input 'x': Param\(ge=\.\.\.\) cannot bound str; bound the others with pydantic: Annotated",
+        ),
+        (long_number, r"Param\(min_length=\.\.\.\) cannot bound int"),
+        (bounded_cat, r"Param\(le=\.\.\.\) cannot bound test.signature_cat"),
+        (pattern_of_list, r"Param\(pattern=\.\.\.\) cannot bound list\[str\]"),
         (path_or_number, "input 'x': a pure node takes a path by its content"),
         (value_default, "input 'x': a value can only be linked, so its default can only be None"),
         (none_default, r"input 'x': the default None needs the type int \| None"),
@@ -286,6 +297,8 @@ def port(annotation: Any, *, pure: bool = False) -> InputPort:
         (Settings | float, {"rate": 1}, Settings(rate=1.0)),
         (Any, {"a": [1, None]}, {"a": [1, None]}),
         (Annotated[float, Param(ge=0, le=1)], 1, 1.0),
+        (Annotated[float, Field(ge=0)] | Literal["auto"], "auto", "auto"),
+        (Annotated[float, Field(ge=0)] | Literal["auto"], 1, 1.0),
         (Annotated[int, Param(gt=0, lt=3)], 2, 2),
         (Annotated[int, Param(multiple_of=8)], 16, 16),
         (Annotated[str, Param(pattern="^a+$", max_length=3)], "aaa", "aaa"),
@@ -340,6 +353,7 @@ def test_literal_of_the_declared_type_is_taken(annotation, literal, got):
         (Settings, {"rate": "1"}),
         (Settings, {"rate": 1, "other": 2}),
         (Annotated[float, Param(ge=0, le=1)], 1.5),
+        (Annotated[float, Field(ge=0)] | Literal["auto"], -1),
         (Annotated[int, Param(gt=0)], 0),
         (Annotated[int, Param(multiple_of=8)], 9),
         (Annotated[str, Param(pattern="^a+$")], "ab"),
