@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.cells import LEFT_OUT, UNKNOWN, Blank, Grid
 from nodegraph.plan.identity import StepIdentity
 from nodegraph.plan.keys import call_key, derived_seed, stream_digest
-from nodegraph.plan.program import Feed, Step
+from nodegraph.plan.program import Feed, Program, Step
 from nodegraph.plan.values import BytesMissing, NestedStream, StoredStream, Values
 from nodegraph.store import Key, Store
 from nodegraph.types.wire import Digest
@@ -21,7 +21,8 @@ CallIdentity = tuple[Key, list[Digest], int | None]
 class Feeds:
     """Reads the inputs of calls off a grid, as far as the grid has been filled."""
 
-    def __init__(self, grid: Grid, store: Store, values: Values) -> None:
+    def __init__(self, program: Program, grid: Grid, store: Store, values: Values) -> None:
+        self._program = program
         self._grid = grid
         self._store = store
         self._values = values
@@ -70,6 +71,19 @@ class Feeds:
             return nested
         streams = ((key, self._stream_digest(feed, inside)) for key, inside in nested)
         return _digest_of_known(streams) or UNKNOWN
+
+    def members(self, feed: Feed, above: Chain, place: int) -> tuple[Sequence[int], list[tuple[int, int]]]:
+        """The items of a collected stream, and the (fan-out step, outer item) of calls that list the rest."""
+        assert feed.collects is not None, "only streams are collected"
+        chain = (*above, self._program.steps[feed.collects].id)
+        outer = self._grid.tables[chain].children[place]
+        if outer is None:
+            return (), [(feed.collects, place)]
+        if feed.inner is None:
+            return outer, []
+        children = self._grid.tables[(*chain, self._program.steps[feed.inner].id)].children
+        unlisted = [(feed.inner, index) for index in outer if children[index] is None]
+        return [member for index in outer for member in children[index] or ()], unlisted
 
     def arguments(self, step: Step, index: int) -> dict[str, Any]:
         """The linked inputs of a call whose key is known.

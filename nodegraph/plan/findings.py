@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.cells import Blank, Notes, Told
-from nodegraph.plan.identity import INPUTS_CHANGED
+from nodegraph.plan.identity import INPUTS_CHANGED, NOT_IN_STORE
+from nodegraph.plan.marks import LOST, RUNS
 from nodegraph.plan.program import Feed, Program, Step
 from nodegraph.plan.reads import names_of
 from nodegraph.plan.recorded import LastCalls
@@ -89,11 +90,14 @@ class Findings:
         parents = self._walk.grid.tables[step.node.output_chain].parents if step.fans_out else ()
         listed: dict[int, bool] = {}
         found: list[bool] = []
+        marks = self._walk.marks.calls[step.index]
         for index, told in enumerate(self._notes.calls[step.index]):
             if told is None:
                 found.append(False)
-            elif told.why is not None or told.key is not None:
-                found.append(told.why is not None or self._is_other(step, told, index))
+            elif marks[index] in (RUNS, LOST):
+                found.append(True)
+            elif told.key is not None:
+                found.append(self._is_other(step, told, index))
             else:
                 parent = parents[index]
                 if parent not in listed:
@@ -146,16 +150,8 @@ class Findings:
 
     def _members(self, feed: Feed, above: Chain, place: int) -> tuple[Sequence[int], list[Place]]:
         """The items of a collected stream, and the calls that have to list some of them first."""
-        assert feed.collects is not None, "only streams are collected"
-        chain = (*above, self._steps[feed.collects].id)
-        outer = self._walk.grid.tables[chain].children[place]
-        if outer is None:
-            return (), [Place(feed.collects, Kind.LISTING, place)]
-        if feed.inner is None:
-            return outer, []
-        children = self._walk.grid.tables[(*chain, self._steps[feed.inner].id)].children
-        unlisted = [Place(feed.inner, Kind.LISTING, index) for index in outer if children[index] is None]
-        return [member for index in outer for member in children[index] or ()], unlisted
+        members, unlisted = self._walk.feeds.members(feed, above, place)
+        return members, [Place(fan_out, Kind.LISTING, at) for fan_out, at in unlisted]
 
     def gone(self, feed: Feed) -> tuple[str, ...]:
         """The items of the last run that a collected stream lost, as far as its source remembers them."""
@@ -207,7 +203,8 @@ class Findings:
         """What lies in the node itself; None if the reason comes in by its inputs."""
         if told is None:
             return Finding("left out")
-        if told.why is not None and told.why != INPUTS_CHANGED:
+        waits = told.why == INPUTS_CHANGED or (told.why == NOT_IN_STORE and told.key is None)
+        if told.why is not None and not waits:
             return Finding(told.why + self._failure(told))
         if told.why is None and told.row is not None and self._had(step, told):
             return Finding(f"its result, made in run {told.row.run}, is another than the one read last time")

@@ -52,6 +52,11 @@ class StepIdentity:
         self._calls_before: frozenset[bytes] | None = None
 
     @property
+    def fans_out(self) -> bool:
+        """Whether the step makes items."""
+        return self._step.fans_out
+
+    @property
     def recipe(self) -> int:
         """The id under which the store knows `prefix`."""
         if self._recipe is None:
@@ -156,21 +161,32 @@ def identify(program: Program, step: Step, store: Store, history: History) -> St
     return StepIdentity(step, files, linked, seed, history)
 
 
-def reason(identity: StepIdentity, key: Key, *, failed: bool, forced: bool) -> str:
-    """Why a call whose result is not in the store runs; `failed`: it was tried before."""
+def reason(identity: StepIdentity, key: Key, *, failed: bool, forced: bool, has_row: bool = False) -> str:
+    """Why a call runs.
+
+    Args:
+        identity: what its step is made of.
+        key: the call.
+        failed: it was tried before.
+        forced: results in the store do not count.
+        has_row: what it came to is in the store, but not the bytes of it.
+    """
     if forced:
         return "forced"
     if failed:
         return "failed last time"
+    if has_row:
+        return NOT_IN_STORE
     if why := identity.why_changed:
         return why
-    return "not in the store" if identity.had(key) else INPUTS_CHANGED
+    return NOT_IN_STORE if identity.had(key) else INPUTS_CHANGED
 
 
 IMMUTABLE = frozenset({bool, int, float, str, type(None)})
 """Types of params that no function can change."""
 
 INPUTS_CHANGED = "inputs changed"
+NOT_IN_STORE = "not in the store"
 RUNS_EVERY_TIME = "runs every time"
 
 

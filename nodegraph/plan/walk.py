@@ -16,6 +16,7 @@ from nodegraph.plan.feeds import CallIdentity, Feeds
 from nodegraph.plan.history import History
 from nodegraph.plan.identity import (
     INPUTS_CHANGED,
+    NOT_IN_STORE,
     RUNS_EVERY_TIME,
     StepIdentity,
     identify,
@@ -23,6 +24,7 @@ from nodegraph.plan.identity import (
     reason,
 )
 from nodegraph.plan.keys import item_key
+from nodegraph.plan.marks import KNOWN, LOST, NOTHING, RUNS, Marks, Remaking
 from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
@@ -47,6 +49,7 @@ class Walk:
     Attributes:
         grid: the items of every level, and what is known of each call.
         feeds: reads the inputs of calls off the grid.
+        marks: which calls run, and which are made again for their bytes.
         foreseen: per step, what would run.
         identities: what each step is made of; without those whose own files cannot be read.
     """
@@ -71,11 +74,14 @@ class Walk:
         self._from_history = from_history
         self._notes = notes
         self.grid = Grid(program)
-        self.feeds = Feeds(self.grid, store, self._values)
+        self.feeds = Feeds(program, self.grid, store, self._values)
+        self.marks = Marks(program, self.grid, self.feeds, self._values)
         self.foreseen = [Foreseen() for _ in program.steps]
         self.identities: dict[int, StepIdentity] = {}
         for step in program.steps:
             self._walk(step)
+        if not from_history:
+            Remaking(program, self.grid, self.feeds, self._values, self.marks, self.foreseen, notes).count()
 
     def complete(self, step: Step) -> bool:
         """Whether all items of a step's outputs are known."""
@@ -106,7 +112,8 @@ class Walk:
                 self._call(step, identity, index) for index in range(len(table.paths))
             ]
         if not self.grid.complete(step.chain):
-            self.foreseen[step.index].reasons[self._why_unknown(step, identity)] += 1
+            is_lost = self.marks.items_are_lost(step.chain)
+            self.foreseen[step.index].reasons[self._why_unknown(step, identity, is_lost=is_lost)] += 1
 
     def _cannot_read(self, step: Step, table: Table, error: OSError) -> None:
         why = _unreadable(error)
@@ -126,7 +133,8 @@ class Walk:
             self._note(step, None)
             return LEFT_OUT
         if isinstance(found, Blank):
-            return self._would_run(step, self._why_unknown(step, identity))
+            is_lost = self.marks.is_lost(step, index)
+            return self._would_run(step, self._why_unknown(step, identity, is_lost=is_lost))
         if not step.type.pure:
             self._would_run(step, RUNS_EVERY_TIME)
             recorded = identity.before.outputs if self._from_history and identity.before is not None else ()
@@ -147,10 +155,12 @@ class Walk:
         return UNKNOWN
 
     def _note(self, step: Step, told: Told | None) -> None:
+        self.marks.calls[step.index].append(_mark(told))
         if self._notes is not None:
             self._notes.calls[step.index].append(told)
 
     def _note_listing(self, step: Step, told: Told | None) -> None:
+        self.marks.listings[step.index].append(_mark(told))
         if self._notes is not None:
             self._notes.listings[step.index].append(told)
 
@@ -162,14 +172,15 @@ class Walk:
     def _listing_row(self, step: Step, key: Key) -> Row | None:
         return None if step.id in self._forced else self._store.lookup(key)
 
-    def _why_unknown(self, step: Step, identity: StepIdentity) -> str:
+    def _why_unknown(self, step: Step, identity: StepIdentity, *, is_lost: bool) -> str:
+        """Why calls would run whose inputs are not known; `is_lost`: since the store lost them."""
         if step.id in self._forced:
             return "forced"
-        return identity.why_changed or INPUTS_CHANGED
+        return identity.why_changed or (NOT_IN_STORE if is_lost else INPUTS_CHANGED)
 
-    def _reason(self, step: Step, identity: StepIdentity, key: Key) -> str:
+    def _reason(self, step: Step, identity: StepIdentity, key: Key, *, has_row: bool = False) -> str:
         failed = self._store.failure(key) is not None
-        return reason(identity, key, failed=failed, forced=step.id in self._forced)
+        return reason(identity, key, failed=failed, forced=step.id in self._forced, has_row=has_row)
 
     def _walk_fan_out(self, step: Step, identity: StepIdentity, outer: Table) -> None:
         table = Table([], [], [])
@@ -190,7 +201,7 @@ class Walk:
         foreseen = self.foreseen[step.index]
         found = self.feeds.key(step, identity, index)
         if isinstance(found, Blank):
-            why = self._why_unknown(step, identity)
+            why = self._why_unknown(step, identity, is_lost=self.marks.is_lost(step, index))
             if found is UNKNOWN:
                 foreseen.reasons[why] += 1
             self._note_listing(step, Told(why) if found is UNKNOWN else None)
@@ -203,7 +214,8 @@ class Walk:
             self._note_listing(step, Told(None, key, row))
             self.grid.left_out[step.index][index] = True
             return True
-        why = self._reason(step, identity, key) if step.type.pure else LISTED_ANEW
+        has_row = row is not None
+        why = self._reason(step, identity, key, has_row=has_row) if step.type.pure else LISTED_ANEW
         listing = self._listing(step, row)
         self._note_listing(step, Told(why if listing is None else None, key, row))
         producer = listing or self._listed_now(step, index, seed)
@@ -278,7 +290,7 @@ class Walk:
             return _given(step, item)
         if self._is_all_new(step, identity):
             reads = [(path, None) for path in item.reads]
-            return self._would_run(step, self._why_unknown(step, identity), reads=reads)
+            return self._would_run(step, self._why_unknown(step, identity, is_lost=False), reads=reads)
         return self._item(step, identity, item, call)
 
     def _is_all_new(self, step: Step, identity: StepIdentity) -> bool:
@@ -300,6 +312,14 @@ class Walk:
 
 LISTED_ANEW = "listed anew"
 """Why the items that a source gives with their values count as run."""
+
+
+def _mark(told: Told | None) -> int:
+    if told is None:
+        return NOTHING
+    if told.why is None:
+        return KNOWN
+    return LOST if told.why == NOT_IN_STORE else RUNS
 
 
 def _unreadable(error: OSError) -> str:

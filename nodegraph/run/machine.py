@@ -164,9 +164,13 @@ class Machine:
         return derived_seed(base, step.type.id, inputs, frame.path)
 
     def reason(self, state: StepState, key: Key) -> str:
-        """Why a call that is not in the store runs."""
+        """Why a call runs."""
+        identity = state.identity
         failed = self.has_failures and self.store.failure(key) is not None
-        return reason(state.identity, key, failed=failed, forced=state.forced)
+        may_lack_bytes = bool(self.demanded or identity.fans_out) and not self.is_new(state)
+        row = self.store.lookup(key) if may_lack_bytes else None
+        has_row = row is not None and row.run != self.run
+        return reason(identity, key, failed=failed, forced=state.forced, has_row=has_row)
 
     def known_row(self, step: Step, state: StepState, key: Key) -> Row | None:
         """The stored result of a call, if it counts: not forced, its bytes there where they are demanded."""
@@ -492,6 +496,7 @@ class Machine:
     def close(self) -> None:
         """Remove what was kept only for this run."""
         self.store.evict(list(self.spooled))
+        self.recorded = bytearray()
 
 
 def result_of(outputs: Sequence[Output]) -> Done:

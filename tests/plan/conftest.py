@@ -73,6 +73,13 @@ def half(number: int) -> int:
     return number // 2
 
 
+@node("pl.lean", version=1, keep=False)
+def lean(number: int) -> int:
+    """A number and one more; its bytes are not kept."""
+    CALLED["lean"] += 1
+    return number + 1
+
+
 @node("pl.total", version=1)
 def total(numbers: Collected[int]) -> int:
     """The sum of a stream."""

@@ -108,7 +108,7 @@ def test_lost_rows_are_not_in_the_store(chain, tmp_path):
     with sqlite3.connect(tmp_path / "store" / "index.db") as connection:
         connection.execute("DELETE FROM rows")
     connection.close()
-    assert reasons(chain, "total") == ("inputs changed",)
+    assert reasons(chain, "total") == ("not in the store",)
     assert "not in the store" in reasons(chain, "times")
 
 
