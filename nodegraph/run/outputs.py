@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from nodegraph.types.wire import Digest
 SMALL_VALUE = 4096
 """Bytes of JSON text up to which a value is told as it is."""
 
-Entries = list[tuple[tuple[str, ...], Digest]]
+Entries = Iterator[tuple[tuple[str, ...], Digest]]
 """The (item key along the origin, digest) pairs of an output, in source order; one with () for a value."""
 
 
@@ -29,7 +30,9 @@ def entries_of_output(root: Frame, step: Step, output: int) -> Entries:
     chain = step.node.output_chain
     if not chain:
         result = root.results[step.position]
-        return [((), result.digests[output])] if isinstance(result, Done) else []
+        if isinstance(result, Done):
+            yield (), result.digests[output]
+        return
     scopes = [((), scope) for scope in root.scopes.values() if scope.name == chain[0]]
     for level in chain[1:]:
         scopes = [
@@ -38,12 +41,10 @@ def entries_of_output(root: Frame, step: Step, output: int) -> Entries:
             for index, key in enumerate(scope.keys)
             for inner in _inner(scope, index, level)
         ]
-    return [
-        ((*path, key), digest)
-        for path, scope in scopes
-        if step.index in scope.columns
-        for key, digest in scope.present(step.index, output)
-    ]
+    for path, scope in scopes:
+        if step.index in scope.columns:
+            for key, digest in scope.present(step.index, output):
+                yield (*path, key), digest
 
 
 def _inner(scope: Scope, index: int, level: str) -> list[Scope]:
@@ -55,11 +56,20 @@ def told_output(root: Frame, step: Step, output: int, values: Values) -> RunOutp
     """What is told of an output: a small JSON value as it is, everything else by digest."""
     entries = entries_of_output(root, step, output)
     if step.node.output_chain:
-        digest = stream_digest(("/".join(path), digest) for path, digest in entries)
-        return RunOutput(items=len(entries), digest=digest.hex())
-    if not entries:
+        items = 0
+
+        def told() -> Iterator[tuple[str, Digest]]:
+            nonlocal items
+            for path, digest in entries:
+                items += 1
+                yield "/".join(path), digest
+
+        digest = stream_digest(told())
+        return RunOutput(items=items, digest=digest.hex())
+    found = next(entries, None)
+    if found is None:
         return RunOutput(missing=True)
-    digest = entries[0][1]
+    digest = found[1]
     if is_json(step.output_types[output]):
         try:
             value = values.load(digest)
@@ -116,11 +126,11 @@ class Fetch:
         if step.node.output_chain:
             entries = self._entries(step, output)
             return StoredStream((("/".join(path), digest) for path, digest in entries), self.values)
-        entries = entries_of_output(self.root, step, output)
-        if not entries:
+        found = next(entries_of_output(self.root, step, output), None)
+        if found is None:
             raise LookupError(f"{name!r} was not made: something before it failed or was dropped")
         try:
-            return self.values.load(entries[0][1])
+            return self.values.load(found[1])
         except BytesMissing as error:
             raise LookupError(
                 f"{name!r}: {error}; run with its node as a target to make them again"
@@ -130,4 +140,4 @@ class Fetch:
         if (step.index, output) in self.program.recorded and step.index not in self.unwalked:
             return entries_of_output(self.root, step, output)
         walk = Walk(self.program, self.store, selection=self.selection, from_history=True)
-        return list(walk.entries(step, output))
+        return walk.entries(step, output)
