@@ -50,7 +50,7 @@ def arrived(value: Any, annotation: Any) -> Any:
         (Path("a/b"), Path),
         (Path("a/b"), Path | None),
     ],
-    ids=str,
+    ids=["a model", "models in a list", "no model", "extra fields", "a path", "a path or none"],
 )
 def test_linked_value_arrives_as_it_was_returned(value, annotation):
     assert arrived(value, annotation) == value
