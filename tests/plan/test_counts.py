@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from nodegraph.run.closing import close_unused
+
 
 def row(plan: Any, node: str) -> tuple[int | None, int, int]:
     found = plan.nodes[node]
@@ -45,6 +47,7 @@ def test_plan_makes_no_store_and_writes_into_none(chain):
     chain.plan()
     assert not (chain.folder / "store").exists()
     chain.run()
+    close_unused()
     before = {
         path: os.stat(path).st_mtime_ns for path in (chain.folder / "store").rglob("*") if path.is_file()
     }
