@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from nodegraph.types.wire import Digest, Wire
 from nodegraph.types.wire import digest as digest_of
 
 _READ_ONLY = 0o444
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+"""What the process has too little of is no fault of a file."""
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -185,6 +188,8 @@ class Values(Shelf):
             self._missing(digest)
             return None
         except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                raise store_error(self._folder.path(digest), error) from error
             self._set_aside(digest, f"not readable ({error.strerror})")
             return None
         unchanged = content is not None and content.unchanged(found)
