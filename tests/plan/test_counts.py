@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def test_plan_makes_no_store_and_writes_into_none(chain):
     chain.plan()
     assert not (chain.folder / "store").exists()
     chain.run()
+    gc.collect()
     close_unused()
     before = {
         path: os.stat(path).st_mtime_ns for path in (chain.folder / "store").rglob("*") if path.is_file()
