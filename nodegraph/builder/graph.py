@@ -6,11 +6,12 @@ import functools
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
+from nodegraph.builder.arguments import RunArguments, options_of
 from nodegraph.builder.refs import InputRef, NodeRef, OutputRef, Ref
 from nodegraph.graph.document import ABSENT, INPUTS, GraphDocument, graph_data
 from nodegraph.graph.paths import absolute_path, real_path
@@ -218,54 +219,18 @@ class Graph:
         finally:
             partial.unlink(missing_ok=True)
 
-    def plan(
-        self,
-        *,
-        store: str | Path | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        values: Sequence[str | Path] = (),
-        targets: Sequence[str] = (),
-        force: Sequence[str] = (),
-        limit: int | None = None,
-        items: str | None = None,
-        devices: str = "auto",
-    ) -> Plan:
+    def plan(self, **arguments: Unpack[RunArguments]) -> Plan:
         """Say what `run` with the same arguments would do, and why, computing nothing.
 
         Raises:
             GraphError: if an input of the graph has no value, or a name is wrong.
             StoreError: if the store cannot be read.
         """
-        from nodegraph.api import Options, plan_graph
+        from nodegraph.api import plan_graph
 
-        options = Options(
-            store=None if store is None else Path(store),
-            inputs=inputs or {},
-            values=[Path(overlay) for overlay in values],
-            targets=targets,
-            force=force,
-            limit=limit,
-            items=items,
-            devices=devices,
-        )
-        return plan_graph(self, options)
+        return plan_graph(self, options_of(**arguments))
 
-    def run(
-        self,
-        *,
-        store: str | Path | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        values: Sequence[str | Path] = (),
-        targets: Sequence[str] = (),
-        force: Sequence[str] = (),
-        limit: int | None = None,
-        items: str | None = None,
-        out: str | Path | None = None,
-        devices: str = "auto",
-        jobs: int | None = None,
-        fail_fast: bool = False,
-        on_event: Callable[[Event], None] = _ignore,
-    ) -> Run:
+    def run(self, *, on_event: Callable[[Event], None] = _ignore, **arguments: Unpack[RunArguments]) -> Run:
         """Run the graph: what is in the store is taken from there, the rest is computed.
 
         Args:
@@ -277,9 +242,9 @@ class Graph:
             limit: take at most so many items of each source.
             items: take only items of the sources whose key matches this glob.
             out: folder to publish artifacts to; by default nothing is published.
-            devices: where calls may run, such as `"cpu=4GiB"`.
+            devices: where calls may run, such as `"cpu=4GiB"`; by default `"auto"`.
             jobs: how many calls run at once; by default one per core.
-            fail_fast: begin no further call after the first failure.
+            fail_fast: begin no further call after the first failure; by default False.
             on_event: is told what happens.
 
         Returns:
@@ -290,39 +255,16 @@ class Graph:
             StoreError: if the store cannot be written.
             PublishError: if a folder to publish to is not ours to write.
         """
-        from nodegraph.api import Options, run_graph
+        from nodegraph.api import run_graph
 
-        options = Options(
-            store=None if store is None else Path(store),
-            inputs=inputs or {},
-            values=[Path(overlay) for overlay in values],
-            targets=targets,
-            force=force,
-            limit=limit,
-            items=items,
-            out=None if out is None else Path(out),
-            devices=devices,
-            jobs=jobs,
-            fail_fast=fail_fast,
-        )
-        return run_graph(self, options, on_event=on_event)
+        return run_graph(self, options_of(**arguments), on_event=on_event)
 
     def sweep(
         self,
         axes: Mapping[str, Iterable[Any]],
         *,
-        store: str | Path | None = None,
-        inputs: Mapping[str, Any] | None = None,
-        values: Sequence[str | Path] = (),
-        targets: Sequence[str] = (),
-        force: Sequence[str] = (),
-        limit: int | None = None,
-        items: str | None = None,
-        out: str | Path | None = None,
-        devices: str = "auto",
-        jobs: int | None = None,
-        fail_fast: bool = False,
         on_event: Callable[[Event], None] = _ignore,
+        **arguments: Unpack[RunArguments],
     ) -> Sweep:
         """Run the graph for every combination of some values, as one run; what they share is computed once.
 
@@ -342,23 +284,9 @@ class Graph:
             StoreError: if the store cannot be written.
             PublishError: if a folder to publish to is not ours to write.
         """
-        from nodegraph.api import Options, sweep_graph
+        from nodegraph.api import sweep_graph
 
-        options = Options(
-            store=None if store is None else Path(store),
-            inputs=inputs or {},
-            values=[Path(overlay) for overlay in values],
-            sweep=axes,
-            targets=targets,
-            force=force,
-            limit=limit,
-            items=items,
-            out=None if out is None else Path(out),
-            devices=devices,
-            jobs=jobs,
-            fail_fast=fail_fast,
-        )
-        return sweep_graph(self, options, on_event=on_event)
+        return sweep_graph(self, options_of(axes, **arguments), on_event=on_event)
 
     def _repr_html_(self) -> str:
         """The graph as it shows itself in a notebook."""
