@@ -147,14 +147,16 @@ class Program:
         """The step of a node id; KeyError if it does not take part."""
         return self._by_id[node]
 
+    def before(self, step: int) -> frozenset[int]:
+        """All steps that something may still come from for a step."""
+        found = self._before.get(step)
+        if found is None:
+            found = self._before[step] = _ancestors(self.steps, self.steps[step])
+        return found
+
     @cached_property
-    def behind_batches(self) -> Mapping[int, frozenset[int]]:
-        """For each step that takes batches, all steps that something may still come from."""
-        return {
-            step.index: _ancestors(self.steps, step)
-            for step in self.steps
-            if step.type.signature.kind == "batch"
-        }
+    def _before(self) -> dict[int, frozenset[int]]:
+        return {}
 
     @cached_property
     def _by_id(self) -> dict[str, Step]:

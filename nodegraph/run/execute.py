@@ -59,7 +59,7 @@ class Calls:
             return
         if step.type.signature.kind == "batch":
             with machine.lock:
-                machine.flow.batches[step.index].append((frame, position))
+                machine.flow.gather(frame, position)
             return
         claim = self._claim(call)
         if claim is None:

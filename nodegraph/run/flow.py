@@ -19,6 +19,7 @@ from nodegraph.check.checked import Chain
 from nodegraph.plan.producers import Producer
 from nodegraph.plan.program import Feed, Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
+from nodegraph.run.turns import Turns
 from nodegraph.types.stream import Item
 
 TaskKind = Literal["call", "advance", "batch", "inline"]
@@ -28,8 +29,8 @@ class Task(NamedTuple):
     """Something for a worker to do.
 
     A "call" of `frame` at `position`, made again if its result is known already; "advance": pull the next
-    item of `scope`; "batch": run the calls `waiting` of step `position` together; "inline": make the plain
-    calls that are ready.
+    item of `scope`; "batch": run the calls `waiting` of step `position` together, on `device` if it is placed on
+    one; "inline": make the plain calls that are ready.
     """
 
     kind: TaskKind
@@ -37,6 +38,7 @@ class Task(NamedTuple):
     position: int
     scope: Scope | None = None
     waiting: tuple[tuple[Frame, int], ...] = ()
+    device: str = ""
 
 
 Missing = tuple[Frame, int, Done]
@@ -57,13 +59,15 @@ class Flow:
     Attributes:
         calls: what is ready, the newest last: frame and position of each call.
         sources: the streams that have not ended, those that others wait for last.
-        batches: per step that takes batches, the calls that wait to be called together.
+        batches: per step that takes batches or uses models, the calls that wait to be made.
+        turns: which of those that use models are made when and where; None if no step does.
         in_flight, held: per rank, the items in flight and the bytes of values held for them.
     """
 
-    def __init__(self, program: Program, bounds: Bounds) -> None:
+    def __init__(self, program: Program, bounds: Bounds, turns: Turns | None = None) -> None:
         self.program = program
         self.bounds = bounds
+        self.turns = turns
         self.calls: list[tuple[Frame, int]] = []
         self.sources: list[Scope] = []
         self.batches: dict[int, list[tuple[Frame, int]]] = defaultdict(list)
@@ -108,17 +112,31 @@ class Flow:
         """
         if self.calls:
             return Task("call", *self.calls.pop())
-        for step, waiting in self.batches.items():
+        for step, waiting in self._unplaced():
             if len(waiting) >= batch_size:
                 return self._batch(step, batch_size)
+        if self.turns is not None and (turn := self.turns.full(self.batches)) is not None:
+            return self._batch(turn.step, turn.size, turn.device)
         scope = self.next_source()
         if scope is not None:
             scope.advancing = True
             return Task("advance", None, 0, scope)
-        for step, waiting in self.batches.items():
-            if waiting and self.program.behind_batches[step].isdisjoint(running):
+
+        def is_coming(step: int) -> bool:
+            return not self.program.before(step).isdisjoint(running)
+
+        for step, waiting in self._unplaced():
+            if waiting and not is_coming(step):
                 return self._batch(step, batch_size)
+        if self.turns is not None and (turn := self.turns.any(self.batches, is_coming)) is not None:
+            return self._batch(turn.step, turn.size, turn.device)
         return None
+
+    def _unplaced(self) -> Iterator[tuple[int, list[tuple[Frame, int]]]]:
+        """The gathered calls that are not made on a device of their placement."""
+        for step, waiting in self.batches.items():
+            if self.turns is None or not self.turns.places(step):
+                yield step, waiting
 
     def put_back(self, task: Task) -> None:
         """Let a task be taken again."""
@@ -126,6 +144,8 @@ class Flow:
             task.scope.advancing = False
         elif task.kind == "batch":
             self.batches[task.position][:0] = task.waiting
+            if task.device and self.turns is not None:
+                self.turns.release(task.device)
         elif task.frame is not None:
             self.calls.append((task.frame, task.position))
 
@@ -137,13 +157,19 @@ class Flow:
         return None
 
     def has_batch(self, size: int) -> bool:
-        """Whether enough calls wait for a full batch."""
-        return any(len(waiting) >= size for waiting in self.batches.values())
+        """Whether enough calls wait for a full batch, or for a device that is free."""
+        if self.turns is not None and self.turns.is_due(self.batches):
+            return True
+        return any(len(waiting) >= size for _, waiting in self._unplaced())
 
-    def _batch(self, step: int, size: int) -> Task:
+    def gather(self, frame: Frame, position: int) -> None:
+        """Put a call to those of its step that are made together, or in turn."""
+        self.batches[frame.level.members[position]].append((frame, position))
+
+    def _batch(self, step: int, size: int, device: str = "") -> Task:
         waiting = self.batches[step]
         self.batches[step] = waiting[size:]
-        return Task("batch", None, step, None, tuple(waiting[:size]))
+        return Task("batch", None, step, None, tuple(waiting[:size]), device)
 
     def _has_room(self, scope: Scope) -> bool:
         """One item per stream may always be in flight, so that no two streams can block each other."""

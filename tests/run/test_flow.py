@@ -97,7 +97,7 @@ def test_a_source_is_held_back_by_items_and_by_bytes(begin):
         scope = open_source(flow)
         frame = emit(flow, scope, "x", 1)
         assert take(flow) == "call b x"
-        flow.batches[1].append((frame, 1))
+        flow.gather(frame, 1)
         assert take(flow, running=(0,)) == "nothing"
         assert take(flow) == "batch of 1"
 
