@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["resident", "swap", "offload"]
-"""How a call holds its models: whole; one component at a time; one layer at a time."""
-
-MODES: tuple[Mode, ...] = ("resident", "swap", "offload")
-"""From the fastest to the leanest."""
+from nodegraph.models.modes import MODES as MODES
+from nodegraph.models.modes import Mode as Mode
 
 Basis = Literal["measured", "estimated", "assumed"]
 """Where a figure comes from: a profile in the store, the node type's own estimate, a default."""
