@@ -9,16 +9,8 @@ import typer
 
 from nodegraph.cli.cache_why import why
 from nodegraph.cli.edge import DONE, FAILED, command
-from nodegraph.cli.options import (
-    AsJson,
-    NodePacks,
-    Quiet,
-    StoreFolder,
-    UsageError,
-    parse_age,
-    parse_size,
-)
-from nodegraph.cli.terminal import Terminal
+from nodegraph.cli.groups import Common, grouped
+from nodegraph.cli.options import parse_age, parse_size
 
 if TYPE_CHECKING:
     from nodegraph.store import Entry, Store, StoreStat, Use
@@ -31,41 +23,39 @@ app = typer.Typer(
 )
 
 
-def stat(
-    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
-) -> int:
+@grouped
+def stat(common: Common) -> int:
     """Count what the store holds and what it has saved, in all and by node type."""
-    terminal = Terminal(json, quiet)
-    with _open(store, read_only=True) as opened:
+    terminal = common.terminal()
+    with _open(common, read_only=True) as opened:
         counted = opened.stat()
         folder = opened.folder
-    if json:
+    if common.json:
         terminal.result_json(_stat_json(folder, counted))
     else:
         terminal.result(_stat_text(folder, counted))
     return DONE
 
 
+@grouped
 def ls(
+    *,
     type_id: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Only this node type.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="How many to list.")
     ] = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
+    common: Common,
 ) -> int:
     """List recorded calls, the latest first."""
     from nodegraph.show.wording import counted, seconds_text, size_text, table
 
-    terminal = Terminal(json, quiet)
-    with _open(store, read_only=True) as opened:
+    terminal = common.terminal()
+    with _open(common, read_only=True) as opened:
         entries = opened.entries(type_id)[::-1]
-    shown = entries[: limit or (len(entries) if json else _SHOWN_ENTRIES)]
-    if json:
+    shown = entries[: limit or (len(entries) if common.json else _SHOWN_ENTRIES)]
+    if common.json:
         terminal.result_json({"total": len(entries), "entries": list(map(_entry_json, shown))})
         return DONE
     rows = [("key", "type", "time", "size", "")]
@@ -80,31 +70,30 @@ def ls(
     return DONE
 
 
+@grouped
 def gc(
+    *,
     max_size: Annotated[
         str | None, typer.Option("--max-size", metavar="SIZE", help="Shrink the store to this, as 50GiB.")
     ] = None,
     older_than: Annotated[
         str | None, typer.Option("--older-than", metavar="AGE", help="Remove what no run used since, as 30d.")
     ] = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
+    common: Common,
 ) -> int:
     """Remove the bytes that are worth least; without options, down to the default limit."""
     from nodegraph.show.wording import counted, size_text
     from nodegraph.store import default_size_limit
 
-    terminal = Terminal(json, quiet)
+    terminal = common.terminal()
     most = None if max_size is None else parse_size(max_size)
     age = None if older_than is None else parse_age(older_than)
-    with _open(store) as opened:
+    with _open(common) as opened:
         if most is None and age is None:
             most = default_size_limit(opened.folder)
         evicted = opened.gc(max_size=most, older_than=age)
         left = opened.stored_bytes()
-    if json:
+    if common.json:
         terminal.result_json({"evicted": evicted.entries, "bytes": evicted.nbytes, "left": left})
     else:
         removed = f"removed {counted(evicted.entries, 'value')}, {size_text(evicted.nbytes)}"
@@ -112,19 +101,18 @@ def gc(
     return DONE
 
 
-def verify(
-    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
-) -> int:
+@grouped
+def verify(common: Common) -> int:
     """Read and check everything in the store; exit 1 if something is damaged."""
     from nodegraph.show.wording import counted, table
     from nodegraph.store import can_be_written
 
-    terminal = Terminal(json, quiet)
-    writable = can_be_written(_existing(store))
-    with _open(store, read_only=not writable) as opened:
+    terminal = common.terminal()
+    writable = can_be_written(common.store_folder())
+    with _open(common, read_only=not writable) as opened:
         damages = opened.verify()
         folder = opened.folder
-    if json:
+    if common.json:
         found = [{"place": damage.place, "message": damage.message} for damage in damages]
         terminal.result_json({"ok": not damages, "damages": found})
     elif damages:
@@ -136,27 +124,26 @@ def verify(
             else "it is left as it is, since you may not write there"
         )
         terminal.error(f"{counted(len(damages), 'damage')}; {rest}")
-    elif not json:
+    elif not common.json:
         terminal.say(f"{folder}: everything is sound")
     return FAILED if damages else DONE
 
 
-def clear(
-    store: StoreFolder = None, nodes: NodePacks = None, json: AsJson = False, quiet: Quiet = False
-) -> int:
+@grouped
+def clear(common: Common) -> int:
     """Remove everything from the store; published files stay."""
-    terminal = Terminal(json, quiet)
-    with _open(store) as opened:
+    terminal = common.terminal()
+    with _open(common) as opened:
         opened.clear()
         folder = opened.folder
-    if json:
+    if common.json:
         terminal.result_json({"cleared": str(folder)})
     else:
         terminal.say(f"{folder}: cleared")
     return DONE
 
 
-def _open(folder: Path | None, *, read_only: bool = False) -> Store:
+def _open(common: Common, *, read_only: bool = False) -> Store:
     """Open the store of a command.
 
     Raises:
@@ -164,16 +151,7 @@ def _open(folder: Path | None, *, read_only: bool = False) -> Store:
     """
     from nodegraph.store import Store
 
-    return Store.open(_existing(folder), read_only=read_only)
-
-
-def _existing(folder: Path | None) -> Path:
-    from nodegraph.store import default_store_folder
-
-    place = folder or default_store_folder()
-    if not place.is_dir():
-        raise UsageError(f"there is no store at {place}; name its folder with --store")
-    return place
+    return Store.open(common.store_folder(), read_only=read_only)
 
 
 def _stat_text(folder: Path, counted: StoreStat) -> str:

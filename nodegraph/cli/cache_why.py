@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nodegraph.cli.edge import DONE
-from nodegraph.cli.options import (
-    AsJson,
-    GraphInputs,
-    NodePacks,
-    Overlays,
-    ParamValues,
-    Quiet,
-    StoreFolder,
-    UsageError,
-)
-from nodegraph.cli.terminal import Terminal
+from nodegraph.cli.groups import Common, GraphValues, grouped
+from nodegraph.cli.options import UsageError
 
 if TYPE_CHECKING:
     from nodegraph.plan.explanation import Cause, Explanation, Made
@@ -33,40 +24,34 @@ _DEEPEST = 6
 _LEVEL = "  "
 
 
+@grouped
 def why(
     node: Annotated[str, typer.Argument(metavar="NODE", help="A node's id.", show_default=False)],
+    *,
     graph: Annotated[
         Path | None, typer.Option("--graph", metavar="FILE", help="Of this graph; else of the one run last.")
     ] = None,
     item: Annotated[
         str | None, typer.Option("--item", metavar="KEY", help="Only the call for this item.")
     ] = None,
-    inputs: GraphInputs = None,
-    sets: ParamValues = None,
-    values: Overlays = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
+    given: GraphValues,
+    common: Common,
 ) -> int:
     """Tell why a node would run again, or that it would not.
 
     Goes up through the graph to the param, the file or the code that changed.
     """
-    from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of, refuse_swept_name
+    from nodegraph.cli.selection import refuse_swept_name
     from nodegraph.why import why_node
 
-    terminal = Terminal(json, quiet)
     refuse_swept_name(node)
-    load(terminal, nodes)
-    file = graph or _last_graph(store)
-    options = options_of(store=store, inputs=inputs, sets=sets, values=values)
+    terminal = common.terminal_with_packs()
+    file = graph or _last_graph(common.store_folder())
     try:
-        found = why_node(file, node, options, item=item)
+        found = why_node(file, node, given.for_engine(common), item=item)
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
-    if json:
+    if common.json:
         terminal.result_json({"graph": str(file)} | found.as_json())
     else:
         terminal.result("\n".join(explanation_lines(found, str(file))))
@@ -185,18 +170,15 @@ def _made_lines(made: Made | None) -> Iterator[str]:
         yield f"{_LEVEL}seed {made.seed}"
 
 
-def _last_graph(folder: Path | None) -> Path:
-    """The graph file that was run last.
+def _last_graph(store: Path) -> Path:
+    """The graph file that was run last over a store.
 
     Raises:
-        UsageError: if there is no store, or no such file in it.
+        UsageError: if the store knows of none that is still there.
     """
-    from nodegraph.store import Store, default_store_folder
+    from nodegraph.store import Store
 
-    place = folder or default_store_folder()
-    if not place.is_dir():
-        raise UsageError(f"there is no store at {place}; name its folder with --store")
-    with Store.open(place, read_only=True) as opened:
+    with Store.open(store, read_only=True) as opened:
         graphs = [Path(run.graph) for run in opened.runs()]
     files = [graph for graph in graphs if graph.is_file()]
     if not files:

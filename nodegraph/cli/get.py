@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from nodegraph.cli.options import (
-    AsJson,
-    GraphFile,
-    GraphInputs,
-    NodePacks,
-    Overlays,
-    ParamValues,
-    Quiet,
-    StoreFolder,
-    UsageError,
-)
-from nodegraph.cli.terminal import Terminal
+from nodegraph.cli.groups import Common, GraphValues, grouped
+from nodegraph.cli.options import GraphFile, UsageError
 
 if TYPE_CHECKING:
     from nodegraph.api import Options
@@ -29,8 +19,10 @@ if TYPE_CHECKING:
 _SHOWN_KEYS = 1000
 
 
+@grouped
 def get(
     graph: GraphFile,
+    *,
     name: Annotated[str, typer.Argument(metavar="NODE[.OUTPUT]", help="What to get.", show_default=False)],
     item: Annotated[str | None, typer.Option("--item", metavar="KEY", help="One item of a stream.")] = None,
     output: Annotated[
@@ -42,25 +34,18 @@ def get(
             help="Write it: .json in full, files as they are, else a PNG preview.",
         ),
     ] = None,
-    inputs: GraphInputs = None,
-    sets: ParamValues = None,
-    values: Overlays = None,
-    store: StoreFolder = None,
-    nodes: NodePacks = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
+    given: GraphValues,
+    common: Common,
 ) -> int:
     """Show or write what a node gave. Runs nothing."""
     from nodegraph.api import fetch
     from nodegraph.cli.edge import DONE, FAILED
-    from nodegraph.cli.packs import load
-    from nodegraph.cli.selection import options_of, refuse_swept_name
+    from nodegraph.cli.selection import refuse_swept_name
     from nodegraph.types.stream import Collected
 
-    terminal = Terminal(json, quiet)
     refuse_swept_name(name)
-    load(terminal, nodes)
-    options = options_of(store=store, inputs=inputs, sets=sets, values=values)
+    terminal = common.terminal_with_packs()
+    options = given.for_engine(common)
     try:
         value = fetch(graph, name, options, item=item)
         if output is not None:
@@ -71,7 +56,7 @@ def get(
     except LookupError as error:
         terminal.error(f"error: {error}")
         return FAILED
-    if json:
+    if common.json:
         terminal.result_json(_described(value) | ({"path": str(output.resolve())} if output else {}))
     elif output is None and isinstance(value, Collected):
         keys = value.keys()
