@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from nodegraph.check.checked import Chain, CheckedGraph, CheckedNode, Source
 from nodegraph.plan.convert import converter
@@ -19,6 +22,26 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
         graph: the checked graph.
         targets: node ids; by default what the graph's outputs read, else all nodes that nothing reads from.
     """
+    with _collector_paused():
+        return _compile(graph, targets)
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Keep the garbage collector from looking, again and again, at the many objects that a program is of.
+
+    All of them stay, and so do those of the checked graph.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _compile(graph: CheckedGraph, targets: Sequence[str]) -> Program:
     needed = _needed(graph, targets)
     nodes = [node for node in graph.nodes.values() if node.id in needed]
     number = {node.id: index for index, node in enumerate(nodes)}
@@ -49,11 +72,13 @@ def _needed(graph: CheckedGraph, targets: Sequence[str]) -> set[str]:
         read = {reads.node for node in graph.nodes.values() for reads in node.links.values()}
         wanted = [node for node in graph.nodes if node not in read]
     needed: set[str] = set()
+    nodes = graph.nodes
     while wanted:
         node = wanted.pop()
         if node not in needed:
             needed.add(node)
-            wanted.extend(reads.node for reads in graph.nodes[node].links.values())
+            for reads in nodes[node].links.values():
+                wanted.append(reads.node)
     return needed
 
 
@@ -79,10 +104,11 @@ def _steps(
             if nodes[index].chain == chain:
                 positions[index] = place
     waits = stream_waits(nodes)
+    links = _Feeds(graph, number)
     steps: list[Step] = []
     for index, node in enumerate(nodes):
         type_ = node.type
-        feeds = [_feed(graph, node, name, reads, number, steps) for name, reads in sorted(node.links.items())]
+        feeds = [links.feed(node, name, reads, steps) for name, reads in sorted(node.links.items())]
         linked_seed = "seed" if type_.seeded and "seed" in node.links else None
         is_simple = linked_seed is None
         for feed in feeds:
@@ -107,30 +133,48 @@ def _steps(
     return tuple(steps)
 
 
-def _feed(
-    graph: CheckedGraph,
-    node: CheckedNode,
-    name: str,
-    reads: Source,
-    number: Mapping[str, int],
-    before: Sequence[Step],
-) -> Feed:
-    source = graph.nodes[reads.node]
-    port = node.type.signature.ports[name]
-    lives_at = len(source.output_chain) - port.levels
-    taken = [number[fan_out] for fan_out in source.output_chain[lives_at:]] if port.levels else ()
-    step = number[reads.node]
-    return Feed(
-        name,
-        step,
-        source.type.signature.output_places[reads.output],
-        len(node.chain) - lives_at,
-        0 if before[step].fans_out else before[step].position,
-        taken[0] if taken else None,
-        taken[1] if len(taken) > 1 else None,
-        converter(port, source.output_types[reads.output]),
-        port.reads_file,
-    )
+class _Kind(NamedTuple):
+    """What links from one type of node to an input of another have in common; see `Feed`."""
+
+    levels: int
+    output: int
+    convert: Callable[[Any], Any] | None
+    reads_file: bool
+
+
+class _Feeds:
+    """Lays out links; what those of one kind have in common is found out once."""
+
+    def __init__(self, graph: CheckedGraph, number: Mapping[str, int]) -> None:
+        self._nodes = graph.nodes
+        self._number = number
+        # Types are told apart by where they are in memory: the graph holds all of them.
+        self._kinds: dict[tuple[int, str, int, str, int], _Kind] = {}
+
+    def feed(self, node: CheckedNode, name: str, reads: Source, before: Sequence[Step]) -> Feed:
+        """The linked input `name` of a node; `before` are the steps before it."""
+        source = self._nodes[reads.node]
+        levels, output, convert, reads_file = self._kind(node, name, source, reads.output)
+        lives_at = len(source.output_chain) - levels
+        step = self._number[reads.node]
+        place = 0 if before[step].fans_out else before[step].position
+        up = len(node.chain) - lives_at
+        if not levels:
+            return Feed(name, step, output, up, place, None, None, convert, reads_file)
+        taken = [self._number[fan_out] for fan_out in source.output_chain[lives_at:]]
+        inner = taken[1] if len(taken) > 1 else None
+        return Feed(name, step, output, up, place, taken[0], inner, convert, reads_file)
+
+    def _kind(self, node: CheckedNode, name: str, source: CheckedNode, output: str) -> _Kind:
+        offered = source.output_types[output]
+        kind = (id(node.type), name, id(source.type), output, id(offered))
+        known = self._kinds.get(kind)
+        if known is None:
+            port = node.type.signature.ports[name]
+            place = source.type.signature.output_places[output]
+            known = _Kind(port.levels, place, converter(port, offered), port.reads_file)
+            self._kinds[kind] = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +219,8 @@ def _kept(steps: Sequence[Step]) -> dict[Chain, set[int]]:
 def _read_late(steps: Sequence[Step], number: Mapping[str, int]) -> set[int]:
     """The steps whose values are read by a late call, or below a late fan-out: their item may have left."""
     found: set[int] = set()
+    if not any(step.late for step in steps):
+        return found
     for step in steps:
         for feed in step.feeds:
             between = step.chain[len(steps[feed.step].node.output_chain) :]
