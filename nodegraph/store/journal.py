@@ -15,6 +15,7 @@ from nodegraph.store.contents import Content, Kind
 from nodegraph.store.errors import StoreError
 from nodegraph.store.index import Index
 from nodegraph.store.pending import Pending
+from nodegraph.store.profiles import LoadRate, LoadSource, Measured, Setting, Subject
 from nodegraph.store.rows import Key, Row, short_id, unpack_row, unseal
 from nodegraph.store.schema import FACTS
 from nodegraph.store.uses import Pace, Use
@@ -216,6 +217,18 @@ class Journal:
         """Add to what was used of the memo for a node type."""
         with self._guard:
             self._pending.uses[type_id] = self._pending.uses.get(type_id, Use()).plus(use)
+            self._added(0)
+
+    def record_measured(self, subject: Subject, setting: Setting, measured: Measured) -> None:
+        """Add to what calls of a setting have taken."""
+        with self._guard:
+            self._pending.measured.add(subject, setting, measured)
+            self._added(0)
+
+    def record_load(self, device_kind: str, source: LoadSource, rate: LoadRate) -> None:
+        """Add to what loading models has taken."""
+        with self._guard:
+            self._pending.measured.add_load(device_kind, source, rate)
             self._added(0)
 
     def use(self, digests: Iterable[bytes]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from blake3 import blake3
 
 from nodegraph.store.contents import Content
+from nodegraph.store.profiles import Measurements
 from nodegraph.store.rows import Key, Row, seal, sealed_rows, short_id, unseal
 from nodegraph.store.uses import Pace, Use, pack_pace, pack_use, unpack_pace, unpack_use
 from nodegraph.types.wire import Digest
@@ -42,6 +43,7 @@ class Pending:
         value_costs: the seconds it took to compute the value, or to make the file, of a digest.
         costs: what calls took, to add, by type id.
         uses: what was used of the memo, to add, by type id.
+        measured: what calls that use models took, to add.
         nbytes: about how much memory all that takes.
     """
 
@@ -54,6 +56,7 @@ class Pending:
     value_costs: dict[bytes, float] = field(default_factory=dict[bytes, float])
     costs: dict[str, Pace] = field(default_factory=dict[str, Pace])
     uses: dict[str, Use] = field(default_factory=dict[str, Use])
+    measured: Measurements = field(default_factory=Measurements)
     nbytes: int = 0
 
     def __bool__(self) -> bool:
@@ -67,6 +70,7 @@ class Pending:
             or self.value_costs
             or self.costs
             or self.uses
+            or self.measured
         )
 
     def under(self, later: Pending) -> Pending:
@@ -95,6 +99,7 @@ class Pending:
             value_costs,
             costs,
             uses,
+            self.measured.under(later.measured),
             self.nbytes + later.nbytes,
         )
 
@@ -118,6 +123,9 @@ class Pending:
             _add_cost(connection, type_id, pace)
         for type_id, use in self.uses.items():
             _add_use(connection, type_id, use)
+        if self.measured:
+            profiles = self.measured.merged(partial(_fact, connection, "profiles"), run)
+            _insert_facts(connection, "profiles", list(profiles))
         if self.used:
             touch(connection, self.used, run)
 

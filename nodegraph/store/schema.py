@@ -16,7 +16,7 @@ from urllib.parse import quote
 FORMAT = 1
 """Number of the format; a store with a greater one is refused."""
 
-FACTS = ("rows", "failures", "recipes", "graphs", "tables", "costs", "uses", "stats")
+FACTS = ("rows", "failures", "recipes", "graphs", "tables", "costs", "uses", "stats", "profiles")
 """Tables of sealed payloads: see `nodegraph.store.rows.seal`."""
 
 PAGE_BYTES = 4096

@@ -23,6 +23,18 @@ from nodegraph.store.layout import Layout, free_bytes
 from nodegraph.store.locks import exclusive
 from nodegraph.store.pending import Pending, type_name
 from nodegraph.store.presence import Presence, sweep
+from nodegraph.store.profiles import (
+    LoadRate,
+    LoadSource,
+    Measured,
+    Profile,
+    Setting,
+    Subject,
+    load_name,
+    profile_name,
+    unpack_load,
+    unpack_profile,
+)
 from nodegraph.store.rows import Key, Row, pack, recipe_name, short_id, unpack, unseal
 from nodegraph.store.runs import RunRecord, Runs
 from nodegraph.store.shelf import Files, Values
@@ -344,6 +356,24 @@ class Store:
         """What a call of a node type takes in the mean; None if none was recorded."""
         pace = self.pace(type_id)
         return pace.seconds / pace.calls if pace.calls else None
+
+    def record_measured(self, subject: Subject, setting: Setting, measured: Measured) -> None:
+        """Add what calls took to the profile of their node type and models."""
+        self._journal.record_measured(subject, setting, measured)
+
+    def record_load(self, device_kind: str, source: LoadSource, nbytes: int, seconds: float) -> None:
+        """Note what loading a model onto a kind of device took."""
+        self._journal.record_load(device_kind, source, LoadRate(nbytes, seconds))
+
+    def profile(self, subject: Subject) -> Profile:
+        """What calls of a node type with some models took, by setting; commits what waits first."""
+        self._journal.flush()
+        return unpack_profile(self._journal.fact("profiles", profile_name(subject)))
+
+    def load_rate(self, device_kind: str, source: LoadSource) -> LoadRate:
+        """How fast models are loaded onto a kind of device; commits what waits first."""
+        self._journal.flush()
+        return unpack_load(self._journal.fact("profiles", load_name(device_kind, source)))
 
     # Folders
 
