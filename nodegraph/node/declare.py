@@ -23,6 +23,7 @@ def node(
     pure: bool = True,
     concurrent: bool = True,
     keep: bool = True,
+    memory: Callable[..., int] | None = None,
     aliases: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Declare a function as a node type. The function stays an ordinary function.
@@ -35,6 +36,9 @@ def node(
         pure: False for a node that must run every time, such as one that lists a folder.
         concurrent: False forbids two calls of the function at the same time.
         keep: False stores no bytes of its results, for what is cheaper to make than to keep.
+        memory: how many bytes of working memory a call takes beside the weights of its models, as a function of
+            `batch` (items, given by keyword) and of those inputs that it names; an input that is not known yet is
+            None. For planning, until calls have been measured. With it, a node needs a device even without models.
         aliases: former type ids, so that old graphs keep working.
 
     Raises:
@@ -61,6 +65,7 @@ def node(
             pure=pure,
             concurrent=concurrent,
             keep=keep,
+            memory=memory,
             aliases=tuple(aliases),
             signature=read_signature(function, type_id, pure=pure, seeded=seeded, local_names=local_names),
         )

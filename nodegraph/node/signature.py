@@ -187,6 +187,7 @@ class NodeType:
     keep: bool
     aliases: tuple[str, ...]
     signature: Signature
+    memory: Callable[..., int] | None = None
 
     @cached_property
     def key_ports(self) -> tuple[InputPort, ...]:
