@@ -164,7 +164,17 @@ class Flow:
 
     def gather(self, frame: Frame, position: int) -> None:
         """Put a call to those of its step that are made together, or in turn."""
-        self.batches[frame.level.members[position]].append((frame, position))
+        step = frame.level.members[position]
+        self.batches[step].append((frame, position))
+        if self.turns is not None and not self.turns.is_at(step):
+            self._let_go(frame)
+
+    def _let_go(self, frame: Frame) -> None:
+        """Hold no values for an item whose turn is far off: they are read from the store then."""
+        if frame.held:
+            for position, index in enumerate(frame.level.members):
+                if self.program.steps[index].type.keep:
+                    self._drop_wires(frame, position)
 
     def _batch(self, step: int, size: int, device: str = "") -> Task:
         waiting = self.batches[step]

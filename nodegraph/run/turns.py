@@ -63,6 +63,11 @@ class Turns:
         """Whether a step has a device."""
         return step in self._stages
 
+    def is_at(self, step: int) -> bool:
+        """Whether a device is at a step now, or the step is on none."""
+        stage = self._stages.get(step)
+        return stage is None or any(self._order.get(device, 0) == stage.order for device in stage.devices)
+
     def placement(self, step: int) -> StagePlacement:
         """Where a step runs."""
         return self._stages[step]
