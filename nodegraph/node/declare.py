@@ -36,9 +36,9 @@ def node(
         pure: False for a node that must run every time, such as one that lists a folder.
         concurrent: False forbids two calls of the function at the same time.
         keep: False stores no bytes of its results, for what is cheaper to make than to keep.
-        memory: tells, before anything was measured, how many bytes a call works in beside the weights of its
-            models: a function of `batch` (how many items, by keyword) and of the inputs that it names; an input
-            that is not known yet is None. With it, a node needs a device even without models.
+        memory: tells, before anything was measured, how many bytes a call works in beside the weights of
+            its models: a function of `batch` (how many items, by keyword) and of the inputs that it names;
+            one that is not known yet is None. With it, a node needs a device even without models.
         aliases: former type ids, so that old graphs keep working.
 
     Raises:

@@ -29,8 +29,8 @@ class Task(NamedTuple):
     """Something for a worker to do.
 
     A "call" of `frame` at `position`, made again if its result is known already; "advance": pull the next
-    item of `scope`; "batch": run the calls `waiting` of step `position` together, on `device` if it is placed on
-    one; "inline": make the plain calls that are ready.
+    item of `scope`; "batch": run the calls `waiting` of step `position` together, on `device` if it is placed
+    on one; "inline": make the plain calls that are ready.
     """
 
     kind: TaskKind
