@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nodegraph.types.builtin import ModelRef
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +21,38 @@ class Drop(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class FindModel(Protocol):
+    """Finds a model by its kind and source; see `Context.find_model`."""
+
+    def __call__(
+        self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+    ) -> ModelRef:
+        """The reference to the model."""
+        ...
+
+
+def _find_by_content(
+    kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+) -> ModelRef:
+    """Find a model, hashing its files anew."""
+    from blake3 import blake3
+
+    from nodegraph.models.find import find_model
+
+    def digest_of(path: Path) -> bytes:
+        return blake3().update_mmap(path).digest()
+
+    return find_model(kind, source, revision=revision, dtype=dtype, variant=variant, digest_of=digest_of)
+
+
+@contextmanager
+def _loaded(ref: ModelRef, device: str) -> Generator[Any]:
+    """Load a model for one use."""
+    from nodegraph.models.loading import load_model
+
+    yield load_model(ref, device, "resident")
 
 
 def _unheard(done: float, total: float | None) -> None:
@@ -33,9 +69,13 @@ class Context:
         new_folder: makes a fresh, empty folder.
         progress: receives (done, total).
         cancelled: tells whether the run is being stopped.
+        use: gives a loaded model as long as it is needed.
+        find_model: finds a model.
     """
 
-    __slots__ = ("_cancelled", "_new_folder", "_progress", "_seeds", "_workdir", "device")
+    __slots__ = (
+        "_cancelled", "_find_model", "_new_folder", "_progress", "_seeds", "_use", "_workdir", "device",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -46,6 +86,8 @@ class Context:
         new_folder: Callable[[], Path],
         progress: Callable[[float, float | None], None],
         cancelled: Callable[[], bool],
+        use: Callable[[ModelRef], AbstractContextManager[Any]] | None = None,
+        find_model: FindModel = _find_by_content,
     ) -> None:
         self.device = device
         self._seeds = seeds
@@ -53,17 +95,25 @@ class Context:
         self._new_folder = new_folder
         self._progress = progress
         self._cancelled = cancelled
+        self._use: Callable[[ModelRef], AbstractContextManager[Any]] = use or partial(_loaded, device=device)
+        self._find_model = find_model
 
     @classmethod
     def for_test(
-        cls, *, seed: int | Sequence[int] | None = 0, tmp: Path | None = None, device: str = "cpu"
+        cls,
+        *,
+        seed: int | Sequence[int] | None = 0,
+        tmp: Path | None = None,
+        device: str = "cpu",
+        find_model: FindModel = _find_by_content,
     ) -> Context:
         """A context for calling a node function directly.
 
         Args:
             seed: the derived seed, or one per item for a batch; None as for a node that is not seeded.
             tmp: where `workdir` and `new_folder()` are made; by default a new temporary folder.
-            device: the value of `ctx.device`.
+            device: the value of `ctx.device`, where `ctx.use` loads models; each is dropped after its use.
+            find_model: what `ctx.find_model` calls.
         """
         made: list[Path] = [tmp] if tmp is not None else []
 
@@ -88,7 +138,35 @@ class Context:
             new_folder=new_folder,
             progress=_unheard,
             cancelled=lambda: False,
+            find_model=find_model,
         )
+
+    def use(self, ref: ModelRef) -> AbstractContextManager[Any]:
+        """The loaded model on `ctx.device`, for a `with` statement; do not keep it beyond that.
+
+        It is loaded on first use and stays loaded, for other calls, as long as there is memory.
+
+        Raises:
+            ModelError: if it cannot be loaded; says what is wrong with which file.
+        """
+        return self._use(ref)
+
+    def find_model(
+        self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+    ) -> ModelRef:
+        """Name a model without loading it: its files are looked at, and hashed once.
+
+        Args:
+            kind: as declared by a pack with `@model(kind)`.
+            source: a folder, or a hub id of which the files are on this machine.
+            revision: of a hub id; "" for the newest that is here.
+            dtype: of the weights at run time, such as `"float16"`.
+            variant: of the weight files, such as `"fp16"`.
+
+        Raises:
+            ModelError: if it is not there, or incomplete; says where it was looked for and what to do.
+        """
+        return self._find_model(kind, source, revision=revision, dtype=dtype, variant=variant)
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report that `done` of `total` units of this call are finished."""

@@ -25,6 +25,7 @@ from nodegraph.plan.identity import (
 )
 from nodegraph.plan.keys import item_key
 from nodegraph.plan.marks import KNOWN, LOST, NOTHING, RUNS, Marks, Remaking
+from nodegraph.plan.naming import ANOTHER_MODEL, named_models, names_models
 from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
@@ -37,7 +38,7 @@ from nodegraph.plan.producers import (
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import BytesMissing, StoredItem, Values
 from nodegraph.store import Key, Row, Store
-from nodegraph.types.builtin import Artifact
+from nodegraph.types.builtin import Artifact, ModelRef
 from nodegraph.types.ports import Type
 from nodegraph.types.stream import Item
 from nodegraph.types.wire import Digest, NotStorable, digest, encode
@@ -52,6 +53,7 @@ class Walk:
         marks: which calls run, and which are made again for their bytes.
         foreseen: per step, what would run.
         identities: what each step is made of; without those whose own files cannot be read.
+        named: per step that only names models, what it names now.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Walk:
         self.marks = Marks(program, self.grid, self.feeds, self._values)
         self.foreseen = [Foreseen() for _ in program.steps]
         self.identities: dict[int, StepIdentity] = {}
+        self.named: dict[int, tuple[ModelRef, ...]] = {}
         for step in program.steps:
             self._walk(step)
         if not from_history:
@@ -135,11 +138,29 @@ class Walk:
         if isinstance(found, Blank):
             is_lost = self.marks.is_lost(step, index)
             return self._would_run(step, self._why_unknown(step, identity, is_lost=is_lost))
+        if names_models(step.type):
+            return self._named(step, identity, found[0])
         if not step.type.pure:
             self._would_run(step, RUNS_EVERY_TIME)
             recorded = identity.before.outputs if self._from_history and identity.before is not None else ()
             return tuple(map(Digest, recorded)) or UNKNOWN
         return self._looked_up(step, identity, found[0])
+
+    def _named(self, step: Step, identity: StepIdentity, key: Key) -> Cell:
+        """The models that a node names now; it runs if they are others than those on record."""
+        try:
+            refs = named_models(step, self._store)
+            digests = tuple(
+                _digest_of(ref, type_) for ref, type_ in zip(refs, step.output_types, strict=True)
+            )
+        except Exception as error:
+            return self._would_run(step, f"cannot name its model: {str(error) or type(error).__name__}")
+        self.named[step.index] = refs
+        row = self._row(step, key)
+        if row is not None and row.outputs == digests:
+            return self._looked_up(step, identity, key)
+        self._would_run(step, ANOTHER_MODEL if row is not None else self._reason(step, identity, key), key)
+        return digests
 
     def _looked_up(self, step: Step, identity: StepIdentity, key: Key, reads: Sequence[Read] = ()) -> Cell:
         row = self._row(step, key)

@@ -10,6 +10,7 @@ from typing import Any
 from nodegraph.node.context import Drop
 from nodegraph.plan.identity import RUNS_EVERY_TIME, literal_arguments
 from nodegraph.plan.keys import call_key
+from nodegraph.plan.naming import ANOTHER_MODEL, names_models
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.frames import Done, Frame
@@ -186,6 +187,13 @@ class Calls:
     def finish(self, call: Call, result: Outcome, seconds: float, reason: str) -> None:
         """Write down what came of a call, and resolve it."""
         machine = self._machine
+        named = names_models(call.step.type)
+        if named and isinstance(result, tuple):
+            row = machine.known_row(call.step, call.state, call.key)
+            if row is not None and row.outputs == tuple(output.digest for output in result):
+                machine.hit(call.frame, call.position, call.step, call.key, row)
+                return
+            reason = ANOTHER_MODEL if row is not None else machine.reason(call.state, call.key)
         if isinstance(result, Drop):
             machine.dropped(
                 call.frame, call.position, call.step, call.key, result, seconds, reason, b"".join(call.inputs)
@@ -198,7 +206,7 @@ class Calls:
             return
         else:
             machine.keep_outputs(call.state, result, seconds)
-            if call.step.type.pure:
+            if call.step.type.pure or named:
                 digests = [output.digest for output in result]
                 machine.record(call.key, call.state, digests, b"".join(call.inputs), seconds)
             machine.done(call.frame, call.position, call.step, call.key, result, seconds, reason)
