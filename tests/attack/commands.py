@@ -22,6 +22,18 @@ from nodegraph.events import CallDone, Event
 from nodegraph.store import Store
 from nodegraph.types.wire import digest, encode
 
+GRAPH = {
+    "nodegraph": 1,
+    "name": "warm",
+    "nodes": {
+        "count": {"type": "at.count", "params": {"n": 2}},
+        "cheap": {"type": "at.cheap", "links": {"number": "count"}},
+        "large": {"type": "at.large", "links": {"number": "count"}},
+        "sum": {"type": "at.sum", "links": {"grid": "large"}},
+        "written": {"type": "at.written", "links": {"numbers": "cheap", "sums": "sum"}},
+    },
+    "outputs": {"written": "written"},
+}
 STORE_CODE = str(Path("nodegraph", "store"))
 
 
@@ -117,3 +129,14 @@ def reading(store: str, until: str) -> int:
         rounds += 1
     print(rounds)
     return 0
+
+
+def use_all() -> None:
+    """Run every command of nodegraph that tests start, in the working directory."""
+    os.environ["CALLS"] = "calls"
+    Path("graph.json").write_text(json.dumps(GRAPH))
+    for name in ("run", "plan"):
+        assert cli(name, "graph.json", "--json", "--quiet") == 0
+    cli("get", "graph.json", "cheap", "--json")
+    for name in ("stat", "verify", "ls"):
+        cli("cache", name, "--json")

@@ -38,7 +38,7 @@ def disk(forks, tmp_path_factory) -> Iterator[tuple[object, Path]]:
     tried = subprocess.run([*within, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"no small disk can be mounted here: {tried.stderr.strip()}")
-    server = type(forks)(within)
+    server = forks.another(within)
     yield server, folder / "store"
     server.close()
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forks import Forks
 
 PACK = '''
 """A pack of three nodes in a row."""
@@ -110,15 +109,16 @@ class Project:
     """A folder with the pack, graphs and a store."""
 
     folder: Path
+    forks: Forks
 
     @classmethod
-    def create(cls, folder: Path) -> Project:
+    def create(cls, folder: Path, forks: Forks) -> Project:
         """Write the pack into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "pack.py").write_text(PACK)
         (folder / "helpers.py").write_text(HELPERS)
         (folder / "deeper.py").write_text(DEEPER)
-        return cls(folder)
+        return cls(folder, forks)
 
     def graph(self, nodes: Mapping[str, Any], name: str = "graph.json", **more: Any) -> str:
         """Write a graph; a node is written `(type, links, params)`."""
@@ -131,27 +131,13 @@ class Project:
         file.write_text(json.dumps({"nodegraph": 1, "name": "edits", "nodes": written} | more))
         return name
 
-    def edit(self, file: str, old: str, new: str) -> None:
-        """Replace text in a file of the pack, and nothing the interpreter may have kept of it."""
-        path = self.folder / file
-        text = path.read_text()
-        assert text.count(old) == 1, f"{old!r} is not once in {file}"
-        path.write_text(text.replace(old, new))
-        shutil.rmtree(self.folder / "__pycache__", ignore_errors=True)
-
     def command(self, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run a command in a process of its own and give its JSON."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NODEGRAPH_")}
-        ended = subprocess.run(
-            [sys.executable, "-m", "nodegraph.cli", *arguments, "--json", "--nodes", "pack.py"],
-            cwd=self.folder,
-            env={**kept, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
+        ended = self.forks.run(
+            "cli", *arguments, "--json", "--nodes", "pack.py", folder=self.folder, environment=env
         )
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
+        assert ended.exit == 0, ended.stderr
+        return ended.json
 
     def executed(
         self, graph: str = "graph.json", *arguments: str, env: Mapping[str, str] | None = None
@@ -168,20 +154,28 @@ ROW = {
 }
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Forks processes from a warm one; ends all that are left."""
+    server = Forks(Path(__file__).parent)
+    yield server
+    server.close()
+
+
 @pytest.fixture(scope="module")
-def ran_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ran_once(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose row of nodes was run."""
-    project = Project.create(tmp_path_factory.mktemp("once") / "project")
+    project = Project.create(tmp_path_factory.mktemp("once") / "project", forks)
     project.graph(ROW)
     assert project.executed() == "a b c"
     return project.folder
 
 
 @pytest.fixture
-def project(ran_once: Path, tmp_path: Path) -> Project:
+def project(forks: Forks, ran_once: Path, tmp_path: Path) -> Project:
     """A copy of that project: other folder, same store."""
     shutil.copytree(ran_once, tmp_path / "copy")
-    return Project(tmp_path / "copy")
+    return Project(tmp_path / "copy", forks)
 
 
 @pytest.fixture

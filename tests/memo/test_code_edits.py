@@ -10,13 +10,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forks import Forks
 
 PACK = '''
 """Three nodes in a row."""
@@ -196,46 +196,19 @@ SAME_RESULT = {
     ),
 }
 
-PROBE = """
-import contextlib, io, json, sys
-from nodegraph.cli import main
-
-_, pack, module = sys.argv
-
-def command(*arguments):
-    sys.argv = ["nodegraph", *arguments]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        try:
-            ended = main()
-        except SystemExit as error:
-            ended = error.code
-    assert not ended, ended
-    return json.loads(printed.getvalue())
-
-common = ["graph.json", "--json", "--quiet", "--nodes", pack]
-plan, run = command("plan", *common)["nodes"], command("run", *common)
-pack = sys.modules[module]
-print(json.dumps({
-    "executed": " ".join(name for name, node in run["nodes"].items() if node["executed"]),
-    "reasons": plan["b"]["reasons"],
-    "value": run["outputs"]["out"]["value"],
-    "from_nothing": pack.c(pack.b(pack.a())),
-}))
-"""
-
 
 @dataclass(frozen=True)
 class Project:
     """A folder with a pack of either form, a graph and a store."""
 
     folder: Path
+    forks: Forks
     is_package: bool
 
     @classmethod
-    def create(cls, folder: Path, *, is_package: bool) -> Project:
+    def create(cls, folder: Path, forks: Forks, *, is_package: bool) -> Project:
         """Write the pack and the graph."""
-        project = cls(folder, is_package)
+        project = cls(folder, forks, is_package)
         for name, source in MODULES.items():
             path = project.file(name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -266,18 +239,10 @@ class Project:
 
     def run(self) -> dict[str, Any]:
         """Plan and run in a new process; what it gives must be what the code gives from nothing."""
-        module = "mypack.pack" if self.is_package else "pack"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NODEGRAPH_")}
-        ended = subprocess.run(
-            [sys.executable, "-c", PROBE, "mypack" if self.is_package else "pack.py", module],
-            cwd=self.folder,
-            env={**kept, "PYTHONWARNINGS": "error"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        found: dict[str, Any] = json.loads(ended.stdout)
+        names = ("mypack", "mypack.pack") if self.is_package else ("pack.py", "pack")
+        ended = self.forks.run("probe", *names, folder=self.folder)
+        assert ended.exit == 0, ended.stderr
+        found = ended.json
         assert found["value"] == found["from_nothing"], "a stale result"
         return found
 
@@ -286,11 +251,10 @@ def absolute_imports(source: str) -> str:
     return re.sub(r"from \.(\w+) import", r"from \1 import", source).replace("from . import", "import")
 
 
-def ran_once(folder: Path, *, is_package: bool) -> Project:
+def ran_once(folder: Path, forks: Forks, *, is_package: bool) -> Project:
     """A project whose graph ran, and beside it what `restored` needs."""
-    project = Project.create(folder / "project", is_package=is_package)
+    project = Project.create(folder / "project", forks, is_package=is_package)
     assert project.run()["executed"] == "a b c"
-    shutil.rmtree(project.folder / "__pycache__", ignore_errors=True)
     shutil.copytree(project.folder, folder / "kept")
     return project
 
@@ -303,13 +267,13 @@ def restored(project: Project) -> Project:
 
 
 @pytest.fixture(scope="module")
-def file_that_ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return ran_once(tmp_path_factory.mktemp("file"), is_package=False)
+def file_that_ran(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return ran_once(tmp_path_factory.mktemp("file"), forks, is_package=False)
 
 
 @pytest.fixture(scope="module")
-def package_that_ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return ran_once(tmp_path_factory.mktemp("package"), is_package=True)
+def package_that_ran(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return ran_once(tmp_path_factory.mktemp("package"), forks, is_package=True)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 
 def test_another_graph_file_with_other_node_ids_is_a_hit(project):
@@ -69,10 +70,12 @@ print(sum(node.executed for node in run.nodes.values()), sum(node.cached for nod
     assert ended.stdout.split() == ["0", "3"], ended.stderr
 
 
-def test_hash_seed_of_the_interpreter_does_not_count(project):
+def test_hash_seed_of_the_interpreter_does_not_count(project, run_cli):
     project.graph({"a": ("ed.a", {}, {}), "bag": ("ed.bag", {"number": "a"}, {"words": {"x": 1, "y": 2}})})
-    assert project.executed(env={"PYTHONHASHSEED": "0"}) == "bag"
-    assert project.executed(env={"PYTHONHASHSEED": "1"}) == ""
+    files = (project.folder / "graph.json", "--nodes", project.folder / "pack.py")
+    for seed, executed in (("0", 1), ("1", 0)):
+        ended = run_cli("run", *files, "--json", env={"PYTHONHASHSEED": seed})
+        assert json.loads(ended.stdout)["nodes"]["bag"]["executed"] == executed, ended.stderr
 
 
 def test_order_of_arguments_in_the_file_does_not_count(project):
@@ -103,7 +106,7 @@ def test_seeded_node_runs_again_for_another_seed_and_keeps_its_noise_for_other_s
 
 def test_store_that_moved_with_its_project_is_a_hit(project, tmp_path):
     shutil.move(project.folder, tmp_path / "moved to")
-    moved = type(project)(tmp_path / "moved to")
+    moved = replace(project, folder=tmp_path / "moved to")
     assert moved.executed() == ""
 
 

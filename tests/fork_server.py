@@ -1,5 +1,8 @@
 """A process that has everything imported and no thread, and forks the processes under test.
 
+What they can do is the functions of the module `commands` in the folder that is the only argument; its
+`use_all` runs what imports something.
+
 Reads one JSON request a line and answers each with one JSON line. Ends, with all it has forked, when its
 input does.
 
@@ -21,21 +24,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from pathlib import Path
 from typing import Any
-
-GRAPH = {
-    "nodegraph": 1,
-    "name": "warm",
-    "nodes": {
-        "count": {"type": "at.count", "params": {"n": 2}},
-        "cheap": {"type": "at.cheap", "links": {"number": "count"}},
-        "large": {"type": "at.large", "links": {"number": "count"}},
-        "sum": {"type": "at.sum", "links": {"grid": "large"}},
-        "written": {"type": "at.written", "links": {"numbers": "cheap", "sums": "sum"}},
-    },
-    "outputs": {"written": "written"},
-}
 
 
 class Gate:
@@ -114,9 +103,8 @@ def enter(request: dict[str, Any]) -> None:
 
 def perform(request: dict[str, Any]) -> int:
     """Run a command as its own process would, to the end of all threads and exit functions."""
-    import commands
-
-    status: int = getattr(commands, request["command"])(*request["arguments"])
+    sys.path[0] = ""
+    status: int = getattr(importlib.import_module("commands"), request["command"])(*request["arguments"])
     threading._shutdown()
     atexit._run_exitfuncs()
     return status
@@ -129,7 +117,9 @@ def warm_up() -> None:
     if not pid:
         try:
             with tempfile.TemporaryDirectory() as folder:
-                run_everything(folder)
+                os.chdir(folder)
+                os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+                importlib.import_module("commands").use_all()
             os.write(write, "\n".join(sys.modules).encode())
         except BaseException:
             traceback.print_exc()
@@ -149,23 +139,8 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def run_everything(folder: str) -> None:
-    """Run every command that tests start."""
-    import commands
-
-    os.chdir(folder)
-    os.environ["CALLS"] = "calls"
-    os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-    Path("graph.json").write_text(json.dumps(GRAPH))
-    for name in ("run", "plan"):
-        if commands.cli(name, "graph.json", "--json", "--quiet"):
-            raise RuntimeError(name)
-    commands.cli("get", "graph.json", "cheap", "--json")
-    for name in ("stat", "verify", "ls"):
-        commands.cli("cache", name, "--json")
-
-
 if __name__ == "__main__":
+    sys.path[0] = sys.argv[1]
     warm_up()
     print(json.dumps({"threads": threading.active_count()}), flush=True)
     serve()
