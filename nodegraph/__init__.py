@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nodegraph.models.kinds import model
 from nodegraph.node.context import Context, Drop
 from nodegraph.node.declare import node
 from nodegraph.node.signature import Param, ReadsFile
@@ -27,6 +28,7 @@ __all__ = [
     "Param",
     "ReadsFile",
     "Stream",
+    "model",
     "node",
     "value",
 ]

@@ -1,1 +1,22 @@
 """Models: how packs declare them, what is known of them without loading, and which are loaded where."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nodegraph.models.errors import ModelError
+    from nodegraph.models.modes import Mode
+    from nodegraph.models.state_dicts import load_state_dict
+    from nodegraph.models.weights import Weights
+
+__all__ = ["Mode", "ModelError", "Weights", "load_state_dict"]
+
+_MODULES = {"ModelError": "errors", "Mode": "modes", "Weights": "weights", "load_state_dict": "state_dicts"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use: declaring a kind of model needs none of them."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'nodegraph.models' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"nodegraph.models.{_MODULES[name]}"), name)

@@ -28,23 +28,26 @@ class Artifact:
     files: Mapping[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
 
-@value("model_ref", version=1)
+@value("model_ref", version=2, fields=("kind", "dtype", "variant", "fingerprint"))
 @dataclass(frozen=True)
 class ModelRef:
     """Names a model without loading it.
 
+    A link carries what the model is, not where it lies: `source` and `revision` are no part of its stored
+    form, of its digest or of equality, so that a model folder can be moved and all results are kept.
+
     Attributes:
-        kind: the kind of model, as declared by a pack.
-        source: a hub id or a folder.
-        revision: the hub revision, or "" for a folder.
+        kind: the kind of model, as declared by a pack with `@model`.
+        source: a hub id or a folder; "" once the ref has travelled along a link.
+        revision: the hub's commit, or "".
         dtype: the weights' dtype at run time, such as "float16".
         variant: the variant of the weight files, such as "fp16", or "".
         fingerprint: BLAKE3 (hex) over the configuration and weight files.
     """
 
     kind: str
-    source: str
-    revision: str = ""
+    source: str = field(default="", compare=False)
+    revision: str = field(default="", compare=False)
     dtype: str = "float32"
     variant: str = ""
     fingerprint: str = ""

@@ -13,6 +13,7 @@ import pytest
 
 from nodegraph import Artifact, Collected, Context, Item, ModelRef, Stream, node
 from nodegraph.api import Options, run_graph
+from nodegraph.models.sources import Source, register
 from nodegraph.run.result import Run
 
 CALLED: Counter[str] = Counter()
@@ -118,6 +119,7 @@ class Press:
 @node("pb.model", version=1)
 def model(*, source: str) -> ModelRef:
     """A model by name."""
+    register("f00d", Source(source, "", Path(source), {}))
     return ModelRef("voice", source, fingerprint="f00d")
 
 
