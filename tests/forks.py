@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +92,8 @@ class Forks:
             env={**kept, **threads, "PYTHONWARNINGS": "error"},
             start_new_session=True,
         )
-        self._count = 0
+        self._numbers = itertools.count(1)
+        self._asking = threading.Lock()
         try:
             assert json.loads(self._answer()) == {"threads": 1}
         except BaseException:
@@ -107,11 +110,12 @@ class Forks:
         return self._process.pid
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Send a request and return its answer."""
+        """Send a request and return its answer; from any thread."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._answer())
+        with self._asking:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._answer())
 
     def start(
         self,
@@ -124,8 +128,7 @@ class Forks:
         environment: Mapping[str, str] | None = None,
     ) -> Forked:
         """Fork a process that runs a function of `commands`, in `folder`."""
-        self._count += 1
-        output = folder / f"process-{self._count}"
+        output = folder / f"process-{next(self._numbers)}"
         for suffix in ("out", "err"):
             # Here, so that they are there even if the process is killed before it begins.
             Path(f"{output}.{suffix}").touch()

@@ -6,11 +6,14 @@ import random
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 MOMENTS = 200
+AT_ONCE = 2
+"""So many runs are killed at the same time, each in a folder of its own: half of a run is waiting."""
 MOST_IN_A_ROW = 5
 LATE_MOMENTS = 4
 CHEAP_CALLS = 2500
@@ -106,32 +109,44 @@ def assert_as_undisturbed(ended, site, undisturbed) -> None:
     assert list((site.store / "tmp").glob("*")) == []
 
 
+def kill_again_and_again(site, undisturbed, chance: random.Random) -> tuple[Losses, int]:
+    """Run the graph until it gets to its end, killing it at random moments; what was lost, and the kills."""
+    losses = Losses()
+    moments: list[tuple[int, int, int]] = []
+    while True:
+        process = site.start("verified", undisturbed.graph, site.store, *STREAMS)
+        moment = chance.uniform(0.0, undisturbed.seconds)
+        if len(moments) == MOST_IN_A_ROW or process.ends_within(moment):
+            break
+        now = time.monotonic_ns()
+        process.kill()
+        moments.append((process.pid, now, process.wait().cpu_ns))
+    assert_as_undisturbed(process.wait(), site, undisturbed)
+    notes = site.notes()
+    for moment in moments:
+        losses.count(notes, *moment)
+    shutil.rmtree(site.folder)
+    return losses, len(moments)
+
+
 def test_after_kills_at_random_moments_nothing_is_wrong_and_nothing_finished_is_lost(site, sites):
     """Runs are killed, and those that resume them; whatever gets to the end is as if nothing had happened."""
     undisturbed = Undisturbed.of(site, 250, 0.0004)
-    chance = random.Random(20)
-    losses = Losses()
-    killed = 0
-    while killed < MOMENTS:
-        own = sites()
-        moments: list[tuple[int, int, int]] = []
-        while True:
-            process = own.start("verified", undisturbed.graph, own.store, *STREAMS)
-            moment = chance.uniform(0.0, undisturbed.seconds)
-            if len(moments) == MOST_IN_A_ROW or process.ends_within(moment):
-                break
-            now = time.monotonic_ns()
-            process.kill()
-            moments.append((process.pid, now, process.wait().cpu_ns))
-        assert_as_undisturbed(process.wait(), own, undisturbed)
-        notes = own.notes()
-        for pid, now, cpu in moments:
-            losses.count(notes, pid, now, cpu)
-        killed += len(moments)
-        shutil.rmtree(own.folder)
-    print(f"{killed} kills; the oldest cheap call lost had ended {losses.worst_ms:.0f} ms before")
-    assert losses.reported == []
-    assert losses.overdue == []
+
+    def kill_a_share(seed: int) -> list[tuple[Losses, int]]:
+        chance = random.Random(seed)
+        killed: list[tuple[Losses, int]] = []
+        while sum(kills for _, kills in killed) < MOMENTS // AT_ONCE:
+            killed.append(kill_again_and_again(sites(), undisturbed, chance))
+        return killed
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        shares = threads.map(kill_a_share, range(AT_ONCE))
+    killed = [chain for share in shares for chain in share]
+    kills, worst = sum(kills for _, kills in killed), max(losses.worst_ms for losses, _ in killed)
+    print(f"{kills} kills; the oldest cheap call lost had ended {worst:.0f} ms before")
+    assert [losses.reported for losses, _ in killed if losses.reported] == []
+    assert [losses.overdue for losses, _ in killed if losses.overdue] == []
 
 
 def test_after_kills_late_among_cheap_calls_only_the_last_of_them_are_lost(site, sites):
