@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import sys
 import threading
 import time
@@ -20,9 +21,10 @@ from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
 from nodegraph.place.devices import available, parse_devices
+from nodegraph.place.forecast import forecast
+from nodegraph.place.plan import Plan
+from nodegraph.place.problem import Device
 from nodegraph.plan.compile import compile_program
-from nodegraph.plan.forecast import forecast
-from nodegraph.plan.plan import Plan
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
@@ -116,12 +118,16 @@ def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
     """
     options = options or Options()
     task = _task(graph, options)
-    devices = parse_devices(options.devices, available())
+    devices = [
+        Device(name, name.partition(":")[0], budget)
+        for name, budget in parse_devices(options.devices, available()).items()
+    ]
     with open_store(options, read_only=True) as store, contextlib.redirect_stdout(sys.stderr):
         return forecast(
             task.program,
             store,
             devices=devices,
+            jobs=options.jobs or os.cpu_count() or 1,
             selection=_selection(options),
             forced=task.forced,
         )

@@ -20,7 +20,7 @@ from nodegraph.node.declare import node_type_of
 if TYPE_CHECKING:
     from nodegraph.builder.growth import Growth
     from nodegraph.events import Event
-    from nodegraph.plan.plan import Plan
+    from nodegraph.place.plan import Plan
     from nodegraph.run.result import Run
     from nodegraph.sweep.result import Sweep
 

@@ -28,7 +28,7 @@ from nodegraph.cli.options import (
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from nodegraph.plan.plan import NodePlan, Plan
+    from nodegraph.place.plan import NodePlan, Plan
 
 
 def plan(

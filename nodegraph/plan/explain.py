@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nodegraph.plan.cells import Notes
 from nodegraph.plan.explanation import Cause, Explanation, Made
 from nodegraph.plan.findings import FILE_CHANGED, OTHER_FILES, Finding, Findings, Kind, Place
-from nodegraph.plan.forecast import reasons_of
+from nodegraph.plan.identity import INPUTS_CHANGED
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.walk import Walk
 from nodegraph.store import Store
@@ -186,4 +186,18 @@ def _made(store: Store, walk: Walk, notes: Notes, step: Step, chosen: Iterable[i
         files={name: content.hex() for name, content in now.files.items()},
         seed=now.seed,
         links={name: str(source) for name, source in step.node.links.items()},
+    )
+
+
+def reasons_of(walk: Walk, step: Step) -> tuple[str, ...]:
+    """Why calls of a step would run, the most frequent reason first.
+
+    Changed inputs are told with how many of all calls have them, where that is known and there are several.
+    """
+    foreseen = walk.foreseen[step.index]
+    items = foreseen.cached + foreseen.run if walk.complete(step) else None
+    ordered = sorted(foreseen.reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+    return tuple(
+        f"{count} of {items} {why}" if why == INPUTS_CHANGED and items not in (None, 1) else why
+        for why, count in ordered
     )

@@ -12,7 +12,7 @@ from typing import Any
 from nodegraph.node.context import Context, FindModel
 from nodegraph.node.signature import NodeType
 from nodegraph.plan.identity import literal_arguments
-from nodegraph.plan.program import Step
+from nodegraph.plan.program import Program, Step
 from nodegraph.store import Store
 from nodegraph.types.builtin import ModelRef
 from nodegraph.types.ports import DictOf, ListOf, OneOf, Type, ValueOf
@@ -37,6 +37,13 @@ def uses_models(node_type: NodeType) -> bool:
     if node_type.memory is not None:
         return True
     return any(carries_model(port.type) for port in node_type.signature.inputs)
+
+
+def has_models(program: Program) -> bool:
+    """Whether some step of a program needs a device."""
+    return any(
+        uses_models(node_type) for node_type in {step.type.id: step.type for step in program.steps}.values()
+    )
 
 
 def names_models(node_type: NodeType) -> bool:

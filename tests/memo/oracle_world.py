@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from nodegraph.api import Options, plan_graph, run_graph
-from nodegraph.plan.plan import Plan
+from nodegraph.place.plan import Plan
 from nodegraph.run.result import Run
 from nodegraph.run.selected import NOTHING_MATCHES
 from nodegraph.store import Store

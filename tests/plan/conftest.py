@@ -13,7 +13,7 @@ import pytest
 
 from nodegraph import Collected, Context, Drop, Item, ReadsFile, Stream, node
 from nodegraph.api import Options, plan_graph, run_graph
-from nodegraph.plan.plan import Plan
+from nodegraph.place.plan import Plan
 from nodegraph.run.result import Run
 
 CALLED: Counter[str] = Counter()

@@ -14,7 +14,7 @@ import pytest
 from nodegraph import Batch, Collected, Drop, Item, Stream, node
 from nodegraph.api import Options, plan_graph, run_graph
 from nodegraph.events import Event
-from nodegraph.plan.plan import Plan
+from nodegraph.place.plan import Plan
 from nodegraph.run.result import Run
 from nodegraph.store import Store
 from nodegraph.types.wire import digest, encode

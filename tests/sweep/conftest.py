@@ -14,7 +14,7 @@ import pytest
 from nodegraph import Artifact, Collected, Context, Drop, Item, Stream, node
 from nodegraph.api import Options, plan_graph, run_graph, sweep_graph
 from nodegraph.graph.problem import GraphError, Problem
-from nodegraph.plan.plan import Plan
+from nodegraph.place.plan import Plan
 from nodegraph.run.result import Run
 from nodegraph.sweep.result import Sweep
 

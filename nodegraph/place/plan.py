@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nodegraph.place.place import Placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Plan:
         nodes: by node id, in topological order.
         devices: by device name.
         seconds: estimated duration, or None where nothing was measured yet.
+        placed: where the calls that use models would run; None if there are none.
     """
 
     graph: str
     nodes: Mapping[str, NodePlan]
     devices: Mapping[str, DevicePlan]
     seconds: float | None
+    placed: Placed | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `plan --json` prints."""
