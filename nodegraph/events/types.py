@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +204,122 @@ class NodesAdvanced(Event):
     kind: ClassVar[str] = "nodes-advanced"
 
     nodes: tuple[NodeAdvance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoaded(Event):
+    """A model was loaded onto a device; `time` is when it was there, `time - seconds` when loading began.
+
+    Attributes:
+        model: its id, which tells it from all others.
+        name: for people.
+        mode: how it is held: `resident`, `swap` or `offload`.
+        source: where it came from: `disk` or `host` memory.
+        nbytes: bytes that it takes on the device.
+    """
+
+    kind: ClassVar[str] = "model-loaded"
+
+    device: str
+    model: str
+    name: str
+    mode: str
+    source: Literal["disk", "host"]
+    seconds: float
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvicted(Event):
+    """A model left a device, for host memory (`host`) or altogether (`dropped`)."""
+
+    kind: ClassVar[str] = "model-evicted"
+
+    device: str
+    model: str
+    name: str
+    to: Literal["host", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlaced(NodeEvent):
+    """A call that ran on a device has ended; it began at `time - seconds`.
+
+    Attributes:
+        item: the item key, of a batch that of its first item.
+        mode: how its models were held: `resident`, `swap` or `offload`; "" for a call without models.
+        batch: how many items it took.
+    """
+
+    kind: ClassVar[str] = "call-placed"
+
+    device: str
+    mode: str
+    batch: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTracked(Event):
+    """The bytes of a device that weights and working memory take have changed to `tracked`."""
+
+    kind: ClassVar[str] = "memory-tracked"
+
+    device: str
+    tracked: int
+    budget: int
+
+
+class ForecastDevice(NamedTuple):
+    """What a placement expects of a device: peak bytes and model loads, within a budget in bytes."""
+
+    name: str
+    budget: int
+    peak: int
+    loads: int
+
+
+class ForecastStage(NamedTuple):
+    """What a placement decided for the calls of a node on a device.
+
+    Attributes:
+        batch: how many items a call takes.
+        items: how many are to run there.
+        basis: where its figures come from: `measured`, `estimated` or `assumed`.
+    """
+
+    node: str
+    device: str
+    mode: str
+    batch: int
+    items: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementForecast(Event):
+    """Where calls will run and what that will take; `seconds` is the forecast from now to the end."""
+
+    kind: ClassVar[str] = "placement-forecast"
+
+    devices: tuple[ForecastDevice, ...]
+    seconds: float
+    stages: tuple[ForecastStage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfMemory(NodeEvent):
+    """A call ran out of a device's memory.
+
+    Attributes:
+        need: bytes that it asked for in all, as far as is known.
+        budget: bytes that it could have had.
+        then: what is tried next, in words.
+    """
+
+    kind: ClassVar[str] = "out-of-memory"
+
+    device: str
+    need: int
+    budget: int
+    then: str

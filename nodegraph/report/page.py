@@ -6,19 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from nodegraph.check.checked import CheckedGraph
+from nodegraph.events.types import Event
+from nodegraph.report.lanes import Lanes, lanes_of
 from nodegraph.report.rows import (
     COLUMNS,
+    PLACEMENT_COLUMNS,
+    SHORTAGE_COLUMNS,
     headline,
     node_row,
     output_text,
+    placement_rows,
+    shortage_rows,
     state_of,
     why_dropped,
     why_ran,
 )
+from nodegraph.report.timeline import lanes_svg
 from nodegraph.run.result import CallError, Run, RunOutput
 from nodegraph.show.svg import graph_svg
 
 _SHOWN_ERRORS = 200
+_SHOWN_SHORTAGES = 100
 _DRAWN_NODES = 300
 _NUMBERS = 2
 """The first columns of the node table are words, those after them numbers, the last one words."""
@@ -30,7 +38,7 @@ _STYLE = (
     "@media (prefers-color-scheme:dark){.ngr{--text:#e7ecf3;--dim:#9aa8ba;--line:#3b4656;--head:#262e39;"
     "--good:#4ade80;--bad:#f87171;--warn:#fbbf24}}"
     ".ngr h1{font-size:22px;margin:0 0 2px}.ngr h2{font-size:16px;margin:28px 0 8px}"
-    ".ngr .wide{overflow-x:auto}.ngr svg{max-width:none}"
+    ".ngr .wide{overflow-x:auto}.ngr .wide+.wide{margin-top:16px}.ngr svg{max-width:none}"
     ".ngr table{border-collapse:collapse}.ngr th,.ngr td{text-align:left;vertical-align:top;"
     "padding:5px 12px;border-bottom:1px solid var(--line);color:var(--text);background:none}"
     ".ngr th{background:var(--head);font-weight:600;white-space:nowrap}"
@@ -47,18 +55,26 @@ _PAGE_STYLE = (
 )
 
 
-def html_report(run: Run, graph: CheckedGraph | None = None) -> str:
-    """The page of a run: the graph's picture if it is given and not too large, and all of `run_html`."""
+def html_report(run: Run, graph: CheckedGraph | None = None, events: Iterable[Event] = ()) -> str:
+    """The page of a run.
+
+    Args:
+        run: all of `run_html`.
+        graph: its picture, if it is not too large.
+        events: what ran on which device, as `device_events` reads it: drawn over time, if anything did.
+    """
+    lanes = lanes_of(events)
     picture = (
         f'<h2>Graph</h2><div class="wide">{graph_svg(graph)}</div>'
         if graph is not None and len(graph.nodes) <= _DRAWN_NODES
         else ""
     )
+    devices = "" if lanes is None else _devices(lanes)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_text(run.graph)}, run {run.run}</title><style>{_PAGE_STYLE}{_STYLE}</style></head><body>"
-        f'<div class="ngr">{_title(run)}{_body(run, picture)}</div></body></html>\n'
+        f'<div class="ngr">{_title(run)}{_body(run, picture, devices)}</div></body></html>\n'
     )
 
 
@@ -76,7 +92,7 @@ def _title(run: Run) -> str:
     )
 
 
-def _body(run: Run, picture: str = "") -> str:
+def _body(run: Run, picture: str = "", devices: str = "") -> str:
     dropped = [(name, _text(why_dropped(node))) for name, node in run.nodes.items() if node.drop_reasons]
     outputs = [(name, _output(output)) for name, output in run.outputs.items()]
     parts = [
@@ -85,6 +101,7 @@ def _body(run: Run, picture: str = "") -> str:
         _section("Warnings", (), [(warning,) for warning in run.warnings]),
         picture,
         _nodes(run),
+        devices,
         _section("Dropped items", ("node", "why"), dropped),
     ]
     return "".join(parts)
@@ -96,6 +113,19 @@ def _nodes(run: Run) -> str:
         for name, node in run.nodes.items()
     )
     return "<h2>Nodes</h2>" + _table(COLUMNS, rows, numbers=range(_NUMBERS, len(COLUMNS) - 1))
+
+
+def _devices(lanes: Lanes) -> str:
+    shortages = [failure for device in lanes.devices for failure in device.failures]
+    short = [[_text(cell) for cell in row] for row in shortage_rows(shortages[:_SHOWN_SHORTAGES])]
+    rest = len(shortages) - len(short)
+    more = f'<p class="dim">and {rest:,} more</p>' if rest else ""
+    placed = [[_text(cell) for cell in row] for row in placement_rows(lanes)]
+    return (
+        f'<h2>Devices</h2><div class="wide">{lanes_svg(lanes)}</div>'
+        f"<h2>Placement</h2>{_table(PLACEMENT_COLUMNS, placed, numbers=range(3, 7))}"
+        + (f"<h2>Out of memory</h2>{_table(SHORTAGE_COLUMNS, short)}{more}" if short else "")
+    )
 
 
 def _failures(errors: Sequence[CallError]) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from nodegraph.events.types import OutOfMemory
 from nodegraph.plan.identity import INPUTS_CHANGED
+from nodegraph.report.lanes import Lanes, NodeLane
 from nodegraph.run.result import NodeReport, Run, RunOutput
-from nodegraph.show.wording import counted, seconds_text
+from nodegraph.show.wording import counted, seconds_text, size_text
 
 COLUMNS = ("node", "type", "calls", "ran", "cached", "failed", "skipped", "dropped", "time", "why calls ran")
+PLACEMENT_COLUMNS = ("node", "device", "mode", "batch", "planned", "ran", "time", "figures")
+SHORTAGE_COLUMNS = ("after", "node", "item", "device", "needed", "budget", "then")
 
 _REASONS = 3
 
@@ -49,6 +53,23 @@ def why_dropped(node: NodeReport) -> str:
     return _tally(node.drop_reasons, calls=node.items)
 
 
+def placement_rows(lanes: Lanes) -> Iterator[tuple[str, ...]]:
+    """The cells under `PLACEMENT_COLUMNS`: items planned for a node on a device, and what ran there."""
+    ran = {(lane.name, device.name): lane for device in lanes.devices for lane in device.nodes}
+    for node, device, mode, batch, items, basis in lanes.stages:
+        made = _ran(ran.pop((node, device), None))
+        yield (node, device, mode, f"{batch:,}", f"{items:,}", *made, basis)
+    for (node, device), lane in ran.items():
+        yield (node, device, "", "", "", *_ran(lane), "not planned")
+
+
+def shortage_rows(shortages: Sequence[OutOfMemory]) -> Iterator[tuple[str, ...]]:
+    """The cells under `SHORTAGE_COLUMNS` of calls that ran out of memory."""
+    for entry in shortages:
+        sizes = size_text(entry.need), size_text(entry.budget)
+        yield (seconds_text(float(entry.time)), entry.node, entry.item, entry.device, *sizes, entry.then)
+
+
 def output_text(output: RunOutput) -> str:
     """An output of the graph in one line."""
     if output.missing:
@@ -73,3 +94,8 @@ def _counted(reason: str, count: int, calls: int) -> str:
     if reason == INPUTS_CHANGED and calls > 1:
         return f"{count} of {calls} {reason}"
     return reason if count == 1 else f"{reason} ({count:,})"
+
+
+def _ran(lane: NodeLane | None) -> tuple[str, str]:
+    """How many items ran, and what they took."""
+    return (f"{lane.items:,}", seconds_text(float(lane.seconds))) if lane and lane.calls else ("", "")

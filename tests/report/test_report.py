@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nodegraph.check.checked import CheckedGraph
+from nodegraph.events.types import OutOfMemory
 from nodegraph.report import html_report, run_html, text_report
 from nodegraph.run.result import CallError, NodeReport, Run, RunOutput
 
@@ -195,3 +196,27 @@ def test_changed_inputs_are_told_as_a_plan_tells_them():
 
 def test_reason_of_all_calls_that_ran_stands_as_it_is():
     assert reasons_told({"param steps: 12 → 25": 10}) == "param steps: 12 → 25"
+
+
+def test_page_draws_devices_and_tells_what_was_planned_and_ran(flow):
+    page = parsed(html_report(make_run(), None, flow))
+    assert "ngd" in [attrs.get("class") for tag, attrs in page.tags if tag == "svg"]
+    assert "DevicesDevices over time" in page.text
+    assert "animatecuda:0resident160602:24 minestimated" in page.text
+    assert "Out of memory" not in page.text
+
+
+def test_page_lists_calls_that_ran_out_of_memory(out_of_memory):
+    page = parsed(html_report(make_run(), None, out_of_memory))
+    assert "5.00 supscaleb/0cuda:19.0 GiB8.0 GiBwhat is not in use is freed" in page.text
+
+
+def test_long_list_of_calls_that_ran_out_of_memory_is_cut_and_counted(out_of_memory):
+    shortages = [event for event in out_of_memory if isinstance(event, OutOfMemory)]
+    assert "and 200 more" in html_report(make_run(), None, shortages * 100)
+
+
+def test_page_of_a_run_without_devices_says_nothing_of_them():
+    page = html_report(make_run(), None, [])
+    assert "Devices" not in page
+    assert "Placement" not in page
