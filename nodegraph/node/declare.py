@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from nodegraph.node.annotations import read_signature
 from nodegraph.node.registry import register
-from nodegraph.node.signature import NodeType, read_signature
+from nodegraph.node.signature import NodeType
 from nodegraph.types.values import TYPE_ID, DeclarationError
 
 F = TypeVar("F", bound=Callable[..., Any])

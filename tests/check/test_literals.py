@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel, Field, computed_field
 
 from nodegraph.check.literals import default_of, plain
-from nodegraph.node.signature import read_signature, validate_literal
+from nodegraph.node.annotations import read_signature
+from nodegraph.node.signature import validate_literal
 
 
 class Lens(BaseModel):

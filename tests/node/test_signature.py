@@ -12,11 +12,11 @@ import pytest
 from pydantic import AfterValidator, BaseModel, Field
 
 from nodegraph import Batch, Collected, Context, DeclarationError, Item, Param, ReadsFile, Stream, value
+from nodegraph.node.annotations import read_signature
 from nodegraph.node.signature import (
     BadLiteral,
     InputPort,
     Signature,
-    read_signature,
     to_json,
     validate_literal,
 )

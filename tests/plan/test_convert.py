@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from nodegraph.node.signature import read_signature
+from nodegraph.node.annotations import read_signature
 from nodegraph.plan.convert import converter
 from nodegraph.types.wire import decode, encode
 
