@@ -17,8 +17,10 @@ from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from nodegraph.node.packs import Pack
+    from nodegraph.place.diagnosis import TorchSight
+    from nodegraph.place.found import Found
 
-_PARTS = ("pydantic", "numpy", "opencv-python-headless", "av", "networkx", "msgpack", "blake3", "torch")
+_PARTS = ("pydantic", "numpy", "opencv-python-headless", "av", "networkx", "msgpack", "blake3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,13 @@ def doctor(
 
     terminal = Terminal(json, quiet)
     packs = load_packs(nodes or ())
-    findings = [*_software(), *_packs(packs), _store(store), *_machine()]
+    devices, found = _devices()
+    findings = [*_software(), *_packs(packs), _store(store), *devices]
     if graph is not None:
         findings.append(_graph(graph))
     wrong = [finding for finding in findings if finding.wrong]
     if json:
-        terminal.result_json(_as_json(findings))
+        terminal.result_json(_as_json(findings, found))
     else:
         terminal.result(table([(finding.topic, finding.found or "-") for finding in findings]))
         for finding in wrong:
@@ -66,8 +69,7 @@ def _software() -> list[Finding]:
         try:
             found.append(Finding(part, version(part)))
         except PackageNotFoundError:
-            wrong = "" if part == "torch" else f"not installed; pip install {part}"
-            found.append(Finding(part, "not installed", wrong))
+            found.append(Finding(part, "not installed", f"not installed; pip install {part}"))
     return found
 
 
@@ -99,12 +101,26 @@ def _store(folder: Path | None) -> Finding:
     return Finding("store", f"{place}, {'' if place.exists() else 'not made yet, '}{free} free")
 
 
-def _machine() -> list[Finding]:
-    from nodegraph.show.wording import counted, size_text
+def _devices() -> tuple[list[Finding], tuple[Found, ...]]:
+    """Driver, torch and devices; torch is imported only where it may see one."""
+    from nodegraph.place.diagnosis import remarks
+    from nodegraph.place.discovery import discover, this_machine
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return [Finding("device cpu", f"{counted(cores, 'core')}, {size_text(memory)} memory")]
+    machine = this_machine(may_import_torch=True)
+    discovered = discover(machine)
+    asked = machine.build is not None and bool(machine.build.accelerator)
+    told = remarks(machine, discovered, _torch_sight() if asked else None)
+    return [Finding(remark.topic, remark.found, remark.wrong) for remark in told], discovered.found
+
+
+def _torch_sight() -> TorchSight:
+    from nodegraph.place.diagnosis import TorchSight
+    from nodegraph.place.torch_devices import import_torch
+
+    try:
+        return TorchSight(len(import_torch().cuda()))
+    except (ImportError, OSError) as error:
+        return TorchSight(0, str(error))
 
 
 def _graph(graph: Path) -> Finding:
@@ -130,10 +146,13 @@ def _graph(graph: Path) -> Finding:
     return Finding(topic, counted(len(checked.nodes), "node"), "; ".join(missing))
 
 
-def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def _as_json(findings: Sequence[Finding], devices: Sequence[Found]) -> dict[str, Any]:
+    from nodegraph.place.diagnosis import device_json
+
     return {
         "ok": not any(finding.wrong for finding in findings),
         "found": [
             {"topic": finding.topic, "found": finding.found, "problem": finding.wrong} for finding in findings
         ],
+        "devices": [device_json(device) for device in devices],
     }

@@ -14,12 +14,19 @@ SUBCOMMANDS = ["stat", "ls", "why", "gc", "verify", "clear"]
 
 def test_doctor_tells_versions_store_packs_and_devices(run_cli, demo_env, tmp_path):
     ended = run_cli("doctor", "--json", env=demo_env)
-    found = {entry["topic"]: entry["found"] for entry in json.loads(ended.stdout)["found"]}
+    told = json.loads(ended.stdout)
+    found = {entry["topic"]: entry["found"] for entry in told["found"]}
+    assert all(list(entry) == ["topic", "found", "problem"] for entry in told["found"])
     assert ended.exit == 0
     assert found["python"].startswith("3.")
     assert str(tmp_path / ".nodegraph") in found["store"]
     assert "node types" in found["pack demo_pack"]
+    assert "NVIDIA driver" in found
+    assert found["torch"]
     assert "memory" in found["device cpu"]
+    cpu = told["devices"][-1]
+    assert (cpu["name"], cpu["kind"]) == ("cpu", "cpu")
+    assert 0 < cpu["budget"] < cpu["total"]
     assert not (tmp_path / ".nodegraph").exists()
 
 
