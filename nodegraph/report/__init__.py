@@ -1,6 +1,8 @@
-"""The report that stays with every run, as text and as a static HTML page; pure functions."""
+"""The report that stays with every run, as text and as a static HTML page, and the log that it is read from."""
 
 from nodegraph.report.page import html_report, run_html
+from nodegraph.report.recorded import device_events
 from nodegraph.report.text import text_report
+from nodegraph.report.timeline import timeline_svg
 
-__all__ = ["html_report", "run_html", "text_report"]
+__all__ = ["device_events", "html_report", "run_html", "text_report", "timeline_svg"]

@@ -120,6 +120,16 @@ def test_bars_of_a_node_follow_each_other_within_the_panel(log, request):
         assert all(before[0] <= after[0] for before, after in pairwise(row))
 
 
+def test_long_names_are_cut_before_the_panel_and_whole_when_pointed_at(crowded):
+    root = drawn(crowded)
+    begins = float(of_class(root, "rect", "panel")[0].get("x"))
+    names = [element for element in root.iter(f"{SVG}text") if title(element)]
+    assert {title(name) for name in names} >= {"some-subgraph/inner-subgraph/node-0"}
+    boxes = [box for text, box in text_boxes(root) if text in {name.text for name in names}]
+    assert boxes
+    assert all(right <= begins for _, _, right, _ in boxes)
+
+
 def test_flow_has_a_bar_per_call_and_a_colour_per_node(flow):
     rows = bars(drawn(flow))
     assert [len(row) for _, row in rows] == [60, 60, 60, 60]
