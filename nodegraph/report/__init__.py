@@ -1,4 +1,4 @@
-"""The report that stays with every run, as text and as a static HTML page, and the log that it is read from."""
+"""The report that stays with every run, as text and as a static HTML page; and what it reads of the log."""
 
 from nodegraph.report.page import html_report, run_html
 from nodegraph.report.recorded import device_events
