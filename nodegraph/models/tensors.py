@@ -1,9 +1,11 @@
-"""The tensors of a loaded model: how many bytes they take, and pinning them in host memory."""
+"""The memory of a loaded model: how many bytes its tensors take, pinning it on the host, freeing it."""
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 
@@ -52,6 +54,20 @@ def release_cached(device: str) -> None:
         torch.cuda.empty_cache()
     elif torch is not None and device.startswith("mps") and torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def watch(loaded: Any) -> Callable[[], Any]:
+    """Gives an object as long as it is alive; None at once for one of which that cannot be told."""
+    try:
+        return weakref.ref(loaded)
+    except TypeError:
+        return lambda: None
+
+
+def collect(watched: Iterable[Callable[[], Any]]) -> None:
+    """Free objects that were let go of but hold themselves in a cycle, as modules with hooks do."""
+    if any(alive() is not None for alive in watched):
+        gc.collect()
 
 
 def _tensors(module: Any) -> Iterator[Any]:

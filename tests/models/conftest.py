@@ -1,15 +1,17 @@
-"""Model folders in the layouts of diffusers and transformers, made of zeros; and real tiny ones for torch."""
+"""Model folders in the layouts of diffusers and transformers, of zeros; and residencies that are checked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blake3 import blake3
+
+from tests.models.world import World
 
 WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "I64": 8, "U8": 1, "BOOL": 1}
 Tensors = Mapping[str, tuple[str, tuple[int, ...]]]
@@ -125,3 +127,21 @@ def kind(request: pytest.FixtureRequest) -> str:
         return ref, folder, device, mode
 
     return name
+
+
+@pytest.fixture
+def world() -> Iterator[Callable[..., World]]:
+    """Makes worlds; at the end each is closed, kept to its budgets throughout, and left nothing behind."""
+    worlds: list[World] = []
+
+    def make(*arguments: Any, **options: Any) -> World:
+        worlds.append(World(*arguments, **options))
+        return worlds[-1]
+
+    yield make
+    for made in worlds:
+        made.residency.close()
+        assert made.over == []
+        assert made.taken_away == []
+        assert all(made.residency.tracked(device) == 0 for device in (*made.budgets, "host"))
+        assert made.still_alive() == 0
