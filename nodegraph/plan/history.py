@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
@@ -51,10 +52,10 @@ class NodeEntry(NamedTuple):
         """The entry as it is written down after that of the run before."""
         if last is None:
             return self
-        if last.made_of == self.made_of:
-            return self._replace(earlier=last.earlier)
-        others = (made_of for made_of in last.earlier if made_of != self.made_of)
-        return self._replace(earlier=(last.made_of, *others)[:_EARLIER])
+        made_of, before, earlier = self[:3], last[:3], last.earlier
+        if before != made_of:
+            earlier = (before, *[other for other in earlier if other != made_of])[:_EARLIER]
+        return NodeEntry(*self[:5], earlier) if earlier else self
 
 
 @dataclass(frozen=True)
@@ -99,19 +100,28 @@ class History:
     """What the last runs of a graph's nodes were made of.
 
     Attributes:
-        entries: by node id; a node that never ran in this graph has none.
-        codes: the parts of the code of types without a version, by the digest of the whole.
         packed: all of it as the store keeps it; None if the graph never ran.
     """
 
     def __init__(self, store: RecordStore, graph: CheckedGraph) -> None:
         self._store = store
         self.packed = store.recall_graph(history_id(graph))
-        self.entries: dict[str, NodeEntry] = {}
-        self.codes: dict[bytes, dict[str, bytes]] = {}
-        if self.packed is not None:
-            self.codes, entries = msgpack.unpackb(self.packed, strict_map_key=False, use_list=False)
-            self.entries = {entry[0]: NodeEntry(*entry[1:]) for entry in entries}
+
+    @cached_property
+    def entries(self) -> dict[str, NodeEntry]:
+        """What was written down of each node, by its id; a node that never ran in this graph has none."""
+        return {entry[0]: NodeEntry._make(entry[1:]) for entry in self._unpacked[1]}
+
+    @property
+    def codes(self) -> dict[bytes, dict[str, bytes]]:
+        """The parts of the code of types without a version, by the digest of the whole."""
+        return self._unpacked[0]
+
+    @cached_property
+    def _unpacked(self) -> tuple[dict[bytes, dict[str, bytes]], Sequence[Any]]:
+        if self.packed is None:
+            return {}, ()
+        return msgpack.unpackb(self.packed, strict_map_key=False, use_list=False)
 
     def record(self, node: str) -> NodeRecord | None:
         """What the last run of a node was made of; None if that is not known."""

@@ -136,7 +136,8 @@ class StepIdentity:
 
     def entry(self, calls: bytes, outputs: tuple[bytes, ...]) -> NodeEntry:
         """What is to be written down of this run."""
-        return self._made_now(calls, outputs).following(self.last)
+        now, last = self._made_now(calls, outputs), self.last
+        return last if last is not None and last[:5] == now[:5] else now.following(last)
 
     def _made_now(self, calls: bytes = b"", outputs: tuple[bytes, ...] = ()) -> NodeEntry:
         seed = self.base_seed if self._step.type.seeded else None
@@ -153,9 +154,10 @@ def identify(program: Program, step: Step, store: Store, history: History) -> St
     files: dict[str, Digest] = {}
     if step.type.file_ports:
         files = {name: store.file_digest(path) for name, path in read_files(step.type, params).items()}
-    linked = tuple(
-        [(feed.name, feed.collects is not None) for feed in step.feeds if feed.name != step.linked_seed]
-    )
+    feeds = step.feeds
+    if step.linked_seed is not None:
+        feeds = [feed for feed in feeds if feed.name != step.linked_seed]
+    linked = tuple([(feed.name, feed.collects is not None) for feed in feeds])
     own_seed = params.get("seed") if step.type.seeded else None
     seed = program.graph.seed if own_seed is None else int(own_seed)
     return StepIdentity(step, files, linked, seed, history)

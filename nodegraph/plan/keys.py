@@ -30,6 +30,7 @@ _ITEM = "nodegraph/item/1"
 _SEED = b"nodegraph/seed/1\0"
 _STREAM = b"nodegraph/stream/1\0"
 _TABLE = b"nodegraph/table/1\0"
+_GRAPH_ROWS = b"nodegraph/graph rows/1\0"
 
 
 def identity(node_type: NodeType) -> Any:
@@ -85,10 +86,8 @@ def item_prefix(
 
 def call_key(prefix: bytes, inputs: Iterable[Digest], seed: int | None) -> Key:
     """The key of a call: prefix, the digests of its linked inputs in order, and its derived seed."""
-    pieces = [prefix, *inputs]
-    if seed is not None:
-        pieces.append(seed.to_bytes(8, "little"))
-    return Key(blake3(b"".join(pieces)).digest())
+    tail = b"" if seed is None else seed.to_bytes(8, "little")
+    return Key(blake3(b"".join([prefix, *inputs, tail])).digest())
 
 
 def item_key(
@@ -121,6 +120,11 @@ def stream_digest(entries: Iterable[tuple[str, Digest]]) -> Digest:
 def table_key(prefix: bytes, seed: int | None, inputs: Iterable[bytes]) -> bytes:
     """The key of a step over all items of a stream: of what its calls share, and of what it reads."""
     return blake3(_TABLE + cast("bytes", msgpack.packb([prefix, seed, list(inputs)]))).digest()
+
+
+def graph_rows_name(graph: str) -> bytes:
+    """The name under which the rows of a graph are kept together."""
+    return blake3(_GRAPH_ROWS + graph.encode()).digest()
 
 
 class Recipe(NamedTuple):

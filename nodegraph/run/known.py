@@ -1,8 +1,8 @@
 """What is known before anything runs: calls outside of streams, and streams that did not change as a whole.
 
-The rows of calls are read together, by what the last run of the graph recorded of their keys, and resolved in
-one sweep in topological order. A stream stays unwalked if all of its tables are kept, and nothing that has to
-run reads it. What the sweep leaves open, the flow takes on.
+The rows of calls are read together, as the last run of the graph kept them or by what it recorded of their
+keys, and resolved in one sweep in topological order. A stream stays unwalked if all of its tables are kept,
+and nothing that has to run reads it. What the sweep leaves open, the flow takes on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from nodegraph.plan.keys import call_key
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Feed, Step
 from nodegraph.run.frames import Done
+from nodegraph.run.graph_rows import find_rows, may_be_known
 from nodegraph.run.machine import Machine, StepState
 from nodegraph.run.tables import Table, find_table, key_of_listing, key_of_step, may_stay_unwalked
 from nodegraph.store import Key, Row
@@ -37,7 +38,7 @@ class Known:
         self._takes_tables = selection.is_all and not machine.forced
         self._keys: dict[int, bytes] = {}
         self._walked: set[int] = set()
-        self._rows = _Rows(machine, [step for step in self._program.steps if _may_be_known(step)])
+        self._rows = _Rows(machine)
         self._fan_outs = {step.id: step.index for step in self._program.steps if step.fans_out}
         for step in self._program.steps:
             if step.chain:
@@ -50,7 +51,7 @@ class Known:
 
     def _look_at_call(self, step: Step) -> None:
         machine = self._machine
-        digests = self._inputs(step) if _may_be_known(step) and step.id not in machine.forced else None
+        digests = self._inputs(step) if may_be_known(step) and step.id not in machine.forced else None
         if digests is None:
             return
         try:
@@ -58,9 +59,10 @@ class Known:
         except OSError:
             return
         identity = state.identity
-        seed = machine.seed(step, identity.base_seed, digests, machine.flow.root)
-        key = call_key(identity.prefix, digests, seed)
-        row = self._rows.get(key, state)
+        seed = None
+        if step.type.seeded:
+            seed = machine.seed(step, identity.base_seed, digests, machine.flow.root)
+        row = self._rows.get(key := call_key(identity.prefix, digests, seed), state)
         if row is not None and row.dropped is None and len(row.outputs) == len(step.output_types):
             identity.found_as(row.recipe)
             self.results[step.position] = Done(row.outputs)
@@ -119,6 +121,8 @@ class Known:
 
     def _leave_unwalked(self) -> None:
         """Keep the tables of those streams only that nobody has to walk, and count their calls as cached."""
+        if not self._fan_outs:
+            return
         for step in self._program.steps:
             if not self._is_settled(step):
                 self._walk({self._fan_outs[name] for name in step.chain[:1]})
@@ -148,23 +152,19 @@ class Known:
         self._walked.update(fan_outs)
 
 
-def _may_be_known(step: Step) -> bool:
-    """Whether the key of a call outside of streams follows from the digests of its inputs alone."""
-    if step.chain or step.fans_out or not step.type.pure or step.linked_seed is not None:
-        return False
-    return step.is_simple or not any(feed.by_content for feed in step.feeds)
-
-
 class _Rows:
     """The rows of calls: those of the graph's last run at once, others one by one where there may be some."""
 
-    def __init__(self, machine: Machine, steps: Sequence[Step]) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._steps = steps
         self._looked_up = False
-        entries = machine.history.entries
-        last = (entries[step.id].calls[:8] for step in steps if step.id in entries)
-        self._rows: Mapping[Key, Row] = machine.store.lookup_ids([short_id(call) for call in last if call])
+        rows = find_rows(machine)
+        self._rows: Mapping[Key, Row] = self._of_last_calls() if rows is None else rows
+
+    def _of_last_calls(self) -> Mapping[Key, Row]:
+        entries = self._machine.history.entries
+        last = (entries[step.id].calls[:8] for step in self._steps if step.id in entries)
+        return self._machine.store.lookup_ids([short_id(call) for call in last if call])
 
     def get(self, key: Key, state: StepState) -> Row | None:
         """The row of a key."""
@@ -178,3 +178,7 @@ class _Rows:
             self._looked_up = True
             self._machine.look_up_recipes(self._steps)
         return self._machine.is_new(state)
+
+    @property
+    def _steps(self) -> Sequence[Step]:
+        return [step for step in self._machine.program.steps if may_be_known(step)]

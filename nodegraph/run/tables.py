@@ -17,6 +17,7 @@ from nodegraph.plan.keys import stream_digest, table_key
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import ARTIFACT
 from nodegraph.run.frames import Done, Frame, Scope
+from nodegraph.run.graph_rows import record_rows
 from nodegraph.run.machine import Machine
 from nodegraph.run.streamrun import stream_run
 from nodegraph.store import Store
@@ -95,7 +96,8 @@ def key_of_step(
 
 
 def record_tables(machine: Machine, root: Frame) -> None:
-    """Keep what a run that has finished found of the streams that it walked."""
+    """Keep what a run that has finished found of the streams that it walked, and its rows outside of them."""
+    record_rows(machine, root)
     results = {place: result for place, result in enumerate(root.results) if isinstance(result, Done)}
     for scope in root.scopes.values():
         fan_out = machine.program.steps[scope.step]

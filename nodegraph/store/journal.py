@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nodegraph.store.contents import Content, Kind
 from nodegraph.store.errors import StoreError
@@ -20,6 +20,9 @@ from nodegraph.store.rows import Key, Row, short_id, unpack_row, unseal
 from nodegraph.store.schema import FACTS
 from nodegraph.store.uses import Pace, Use
 from nodegraph.types.wire import Digest
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _GATHER_S = 0.02
 _MOST_WAITING = 4 << 20
@@ -65,31 +68,6 @@ class Journal:
         if self.in_run:
             self.use(row.outputs)
         return row
-
-    def rows(self, keys: Iterable[Key]) -> dict[Key, Row]:
-        """The rows of those keys that have one."""
-        found: dict[Key, Row] = {}
-        others: dict[int, Key] = {}
-        pending, committing = self._pending.rows, self._committing.rows
-        for key in keys:
-            row = pending.get(key) or committing.get(key)
-            if row is None:
-                others[short_id(key)] = key
-            else:
-                found[key] = row
-        damaged: list[bytes] = []
-        for id, name, body in self.index.for_ids("SELECT id, name, body FROM rows WHERE id IN ", others):
-            key = others[id]
-            payload = unseal("rows", key, body) if name == key else None
-            if payload is None:
-                damaged.append(key)
-            else:
-                found[key] = unpack_row(payload)
-        if damaged:
-            self.drop("rows", map(short_id, damaged))
-        if self.in_run:
-            self.use(output for row in found.values() for output in row.outputs)
-        return found
 
     def rows_of_ids(self, ids: Iterable[int]) -> dict[Key, Row]:
         """The rows of the keys that begin with those 64 bits. What waits to be committed is left out."""
@@ -246,8 +224,14 @@ class Journal:
                 return
         if not self.index.read_only:
             found = [(id,) for id in ids]
-            statement = f"DELETE FROM {table} WHERE id IS ?"
-            self.index.write(lambda connection: connection.executemany(statement, found).rowcount)
+
+            def delete(connection: sqlite3.Connection) -> None:
+                connection.executemany(f"DELETE FROM {table} WHERE id IS ?", found)
+                if table == "rows":
+                    # They say of many rows together what each of them says.
+                    connection.execute("DELETE FROM tables")
+
+            self.index.write(delete)
         self._warn(
             f"{self.index.path} had damaged entries; they were dropped, and what they held is computed again"
         )

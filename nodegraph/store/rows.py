@@ -68,10 +68,15 @@ def pack_row(row: Row) -> bytes:
 def unpack_row(payload: bytes) -> Row:
     """The row of a payload."""
     joined, dropped, seconds, recipe, inputs, run = _unpackb(payload)
+    return Row(split_outputs(joined), dropped, seconds, recipe, inputs, run)
+
+
+def split_outputs(joined: bytes) -> tuple[Digest, ...]:
+    """The digests that were joined."""
     if len(joined) == _DIGEST_BYTES:
-        return Row((joined,), dropped, seconds, recipe, inputs, run)
-    outputs = tuple(joined[start : start + _DIGEST_BYTES] for start in range(0, len(joined), _DIGEST_BYTES))
-    return Row(outputs, dropped, seconds, recipe, inputs, run)
+        return (Digest(joined),)
+    starts = range(0, len(joined), _DIGEST_BYTES)
+    return tuple([Digest(joined[start : start + _DIGEST_BYTES]) for start in starts])
 
 
 def sealed_rows(rows: Mapping[Key, Row]) -> list[Any]:

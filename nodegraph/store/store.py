@@ -132,10 +132,6 @@ class Store:
         """What a call came to; marks its bytes as used in the present run."""
         return self._journal.row(key)
 
-    def lookup_many(self, keys: Sequence[Key]) -> dict[Key, Row]:
-        """What calls came to, for those that have a row; marks their bytes as used in the present run."""
-        return self._journal.rows(keys)
-
     def rows_of(self, prefixes: Iterable[bytes]) -> dict[bytes, Row]:
         """What calls came to of whose keys only the first 8 bytes are known; those that are recorded."""
         from nodegraph.store.lineage import rows_of
@@ -287,18 +283,6 @@ class Store:
             found = self._index.one("SELECT name, body FROM recipes WHERE id=?", (id,))
             record = unseal("recipes", found[0], found[1]) if found and isinstance(found[0], bytes) else None
         return record
-
-    def recipe_records(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """The records of those recipes that are here."""
-        known = {id: self._recipes.get(id) for id in ids}
-        records = {id: record for id, record in known.items() if record is not None}
-        missing = [id for id, record in known.items() if record is None]
-        query = "SELECT id, CAST(name AS BLOB), body FROM recipes WHERE id IN "
-        for id, name, body in self._index.for_ids(query, missing):
-            record = unseal("recipes", name or b"", body)
-            if record is not None:
-                records[id] = record
-        return records
 
     def known_recipes(self, ids: Sequence[int]) -> set[int]:
         """Those of the ids under which a recipe is kept; the records are not read."""

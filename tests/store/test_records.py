@@ -1,4 +1,4 @@
-"""Costs of values, use of the memo, records of graphs, and reading many entries at once."""
+"""Costs of values, use of the memo, records of graphs, and what is kept of many calls together."""
 
 from __future__ import annotations
 
@@ -54,53 +54,48 @@ def test_flipped_bytes_in_a_cost_do_not_keep_the_true_one_out(folder):
     assert costs(folder, "small") == [1.0]
 
 
-def test_many_rows_are_looked_up_at_once_committed_or_not(folder, key, row):
-    with Store.open(folder) as store:
-        for number in range(2500):
-            store.record(key(number), row(key(-number)), durable=False)
-        store.flush()
-        store.record(key("waiting"), row(), durable=False)
-        names = [key(number) for number in (*range(2600), "waiting")]
-        found = store.lookup_many(names)
-        assert found == {name: store.lookup(name) for name in names if store.lookup(name)}
-        assert len(found) == 2501
-        assert store.lookup_many([]) == {}
-
-
-def test_a_damaged_row_among_many_is_dropped_with_one_warning(folder, key, row):
-    with Store.open(folder) as store:
-        for number in range(10):
-            store.record(key(number), row(), durable=False)
-    connection = sqlite3.connect(folder / "index.db")
-    connection.execute("UPDATE rows SET body=x'00' || substr(body, 2) WHERE rowid=5")
-    connection.commit()
-    connection.close()
-    with Store.open(folder) as store:
-        assert len(store.lookup_many([key(number) for number in range(10)])) == 9
-        assert len(store.warnings) == 1
-        assert store.stat().rows == 9
-
-
-def test_looking_many_up_in_a_run_keeps_their_bytes(folder, key, row, wired):
-    own, wire = wired("kept")
-    with Store.open(folder) as store:
-        store.put(own, wire)
-        store.record(key("call"), row(own), durable=True)
-        store.begin_run("g", b"")
-        store.lookup_many([key("call")])
-        assert store.gc(max_size=0).entries == 0
-
-
-def test_records_of_many_recipes_are_read_at_once_and_unknown_ones_left_out(folder):
+def test_of_many_recipes_those_that_are_kept_are_told(folder):
     records = [b"\x91\xa4" + number.to_bytes(4, "big") for number in range(2100)]
     with Store.open(folder) as store:
         ids = [store.recipe(record) for record in records]
         assert store.known_recipes([*ids[:3], 5]) == set(ids[:3])
     with Store.open(folder) as store:
         new = store.recipe(b"\x91\xa3new")
-        asked = [*ids, new, 5]
-        assert store.known_recipes(asked) == {*ids, new}
-        assert store.recipe_records(asked) == {**dict(zip(ids, records, strict=True)), new: b"\x91\xa3new"}
+        assert store.known_recipes([*ids, new, 5]) == {*ids, new}
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_damaged_row_that_is_dropped_takes_the_tables_with_it(folder, key, row, by_name):
+    with Store.open(folder) as store:
+        store.record_table(key("table"), b"of many rows")
+        store.record(key("call"), row(), durable=True)
+        store.record(key("other"), row(), durable=True)
+    connection = sqlite3.connect(folder / "index.db")
+    connection.execute("UPDATE rows SET body=x'00' || substr(body, 2) WHERE rowid=1")
+    connection.commit()
+    connection.close()
+    with Store.open(folder) as store:
+        assert store.lookup(key("other")) is not None
+        assert store.table(key("table")) == b"of many rows"
+        if by_name:
+            assert store.lookup(key("call")) is None
+        else:
+            store.verify()
+        assert store.table(key("table")) is None
+        assert len(store.warnings) == 1
+        assert store.stat().rows == 1
+
+
+def test_forgotten_tables_are_gone_committed_or_not(folder, key):
+    with Store.open(folder) as store:
+        store.record_table(key("committed"), b"1")
+        store.flush()
+        store.record_table(key("waiting"), b"2")
+        store.forget_tables()
+        assert [store.table(key(name)) for name in ("committed", "waiting")] == [None, None]
+        store.record_table(key("later"), b"3")
+    with Store.open(folder) as store:
+        assert [store.table(key(name)) for name in ("committed", "waiting", "later")] == [None, None, b"3"]
 
 
 def test_what_a_graph_was_made_of_is_recalled_and_replaced(folder):
