@@ -123,6 +123,8 @@ class CudaGauge:
         """Forget the peak so far; what is in use now."""
         import torch
 
+        # Nothing can be reset before the first use of CUDA.
+        torch.cuda.init()
         torch.cuda.reset_peak_memory_stats(self._device)
         return torch.cuda.memory_allocated(self._device)
 
