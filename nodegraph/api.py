@@ -20,11 +20,14 @@ from nodegraph.check.check import GraphLike
 from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
-from nodegraph.place.devices import available, parse_devices
-from nodegraph.place.forecast import forecast
+from nodegraph.place.devices import read_devices, refuse_simulated, warnings_of
+from nodegraph.place.discovery import find_devices, this_machine
+from nodegraph.place.found import Found
+from nodegraph.place.outlook import forecast
 from nodegraph.place.plan import Plan
 from nodegraph.place.problem import Device
 from nodegraph.plan.compile import compile_program
+from nodegraph.plan.naming import has_models
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
@@ -118,16 +121,14 @@ def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
     """
     options = options or Options()
     task = _task(graph, options)
-    devices = [
-        Device(name, name.partition(":")[0], budget)
-        for name, budget in parse_devices(options.devices, available()).items()
-    ]
+    found, devices = _devices(task.program, options)
     with open_store(options, read_only=True) as store, contextlib.redirect_stdout(sys.stderr):
         return forecast(
             task.program,
             store,
             devices=devices,
             jobs=options.jobs or os.cpu_count() or 1,
+            host_bytes=found[-1].auto_budget // 2,
             selection=_selection(options),
             forced=task.forced,
         )
@@ -147,6 +148,7 @@ def run_graph(
     Raises:
         GraphError: if the graph or an option is not right; with every problem.
         DeviceError: if a device is not there.
+        PlacementError: if calls fit on no device; nothing was run then.
         StoreError: if the store cannot be written.
         PublishError: if an output's destination is not ours to write; nothing was run then.
     """
@@ -168,6 +170,7 @@ def sweep_graph(
     Raises:
         GraphError: if the graph, the sweep or an option is not right; with every problem.
         DeviceError: if a device is not there.
+        PlacementError: if calls fit on no device; nothing was run then.
         StoreError: if the store cannot be written.
         PublishError: if an output's destination is not ours to write; nothing was run then.
     """
@@ -267,7 +270,8 @@ def _run(
     on_event: Callable[[Event], None] | None,
     cancel: threading.Event | None,
 ) -> Run:
-    devices = parse_devices(options.devices, available())
+    found, devices = _devices(task.program, options)
+    refuse_simulated(devices, found)
     run_options = RunOptions(
         force=task.forced,
         selection=_selection(options),
@@ -275,7 +279,10 @@ def _run(
         jobs=options.jobs,
         fail_fast=options.fail_fast,
         count_ahead=options.count_ahead,
-        memory=devices["cpu"],
+        memory=next((device.budget for device in devices if device.kind == "cpu"), found[-1].auto_budget),
+        devices=devices,
+        host_bytes=found[-1].auto_budget // 2,
+        warnings=warnings_of(devices, found, options.devices),
     )
     stop = cancel or threading.Event()
     store = open_store(options)
@@ -295,6 +302,16 @@ def _run(
         store.close()
         raise
     return replace(run, _render=run_html)
+
+
+def _devices(program: Program, options: Options) -> tuple[Sequence[Found], tuple[Device, ...]]:
+    """What the machine has, the cpu last, and what of it calls that use models may take.
+
+    They run one at a time on the cpu, too: each uses all cores.
+    """
+    found = find_devices(this_machine(may_import_torch=has_models(program)))
+    devices = read_devices(options.devices, found)
+    return found, tuple(replace(device, lanes=1) for device in devices)
 
 
 def _sorted_by_combination(swept: Swept, run: Run, options: Options) -> Sweep:

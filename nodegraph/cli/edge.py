@@ -70,8 +70,10 @@ def _status_of(error: Exception) -> int | None:
     from nodegraph.api import PublishError, StoreError, TraceError
     from nodegraph.node.packs import PackError
     from nodegraph.place.devices import DeviceError
+    from nodegraph.place.place import PlacementError
 
-    if isinstance(error, UsageError | PackError | DeviceError | PublishError | TraceError):
+    refused = (UsageError, PackError, DeviceError, PlacementError, PublishError, TraceError)
+    if isinstance(error, refused):
         return REFUSED
     return FAILED if isinstance(error, StoreError) else None
 

@@ -102,6 +102,12 @@ def plan_lines(planned: Plan) -> Iterator[str]:
         yield f"at most {counted(calls, 'call')} would run{rest}{forecast}"
     else:
         yield "nothing would run" + (" but calls of the nodes marked ?" if unknown else "")
+    if planned.placed is not None:
+        from nodegraph.place.table import placement_lines
+
+        yield ""
+        yield from placement_lines(planned.placed.problem, planned.placed.schedule)
+        return
     for name, device in planned.devices.items():
         loads = f", {counted(device.loads, 'model load')}" if device.loads else ""
         yield f"{name}: peak {size_text(device.peak)} of {size_text(device.budget)}{loads}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from nodegraph.place.found import Found
 from nodegraph.place.problem import Device
@@ -186,31 +185,3 @@ def _names(found: Sequence[Found]) -> str:
 
 def _exact(nbytes: int) -> str:
     return f"{size_text(nbytes)} ({nbytes:,} bytes)"
-
-
-def memory_bytes() -> int:
-    """The machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def available() -> Mapping[str, int]:
-    """The devices of this machine and their memory in bytes."""
-    return {"cpu": memory_bytes()}
-
-
-def parse_devices(spec: str, available: Mapping[str, int]) -> Mapping[str, int]:
-    """The devices that calls may use, with their budgets in bytes.
-
-    Args:
-        spec: `auto`, or names with optional budgets: `cpu`, `cpu=4GiB`.
-        available: what the machine has, with its memory in bytes.
-
-    Raises:
-        DeviceError: if a device is unknown or named twice, or a budget is no size or more than there is.
-    """
-    found = tuple(Found(name, "cpu", "", nbytes, nbytes) for name, nbytes in available.items())
-    if spec == "auto":
-        return dict(available)
-    devices = read_devices(spec, found)
-    refuse_simulated(devices, found)
-    return {device.name: device.budget for device in devices}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nodegraph.models.errors import ModelError
@@ -19,9 +19,6 @@ from nodegraph.plan.walk import Walk
 from nodegraph.store import Store
 from nodegraph.types.builtin import ModelRef
 
-IN_FLIGHT = 4096
-"""How many items may wait between two stages that a device makes one after the other."""
-
 
 class PlacementError(Exception):
     """Calls that fit nowhere, found out before anything was run; the message says what they need."""
@@ -33,13 +30,13 @@ class Placed:
 
     Attributes:
         steps: the step of each stage of the problem.
-        refs: the models that a step's calls use, where that is known.
+        unfit: steps of which it cannot be told what they take, and why.
     """
 
     problem: Problem
     schedule: Schedule
     steps: tuple[int, ...]
-    refs: dict[int, tuple[ModelRef, ...]]
+    unfit: Mapping[int, str]
 
     def devices_of(self, step: int) -> str:
         """The devices that a step runs on, for people; those that use no models run on the CPU."""
@@ -78,7 +75,7 @@ def counts_of(program: Program, walk: Walk) -> list[int]:
 def place(
     program: Program,
     counts: Sequence[int],
-    refs: dict[int, tuple[ModelRef, ...]],
+    refs: Mapping[int, tuple[ModelRef, ...]],
     store: Store,
     devices: Sequence[Device],
     *,
@@ -100,15 +97,15 @@ def place(
     """
     kinds = tuple(dict.fromkeys(device.kind for device in devices if device.kind != "cpu")) or ("cpu",)
     demands: dict[int, Demand] = {}
+    unfit: dict[int, str] = {}
     for index, models in refs.items():
         step = program.steps[index]
         try:
             demands[index] = demand_of(
                 step, models, store, kinds, mean_seconds=store.expected_seconds(step.type.id)
             )
-        except (ModelError, EstimateError):
-            # Its calls fail by name when they are made.
-            continue
+        except (ModelError, EstimateError) as error:
+            unfit[index] = str(error)
     layout = lay_out(
         program,
         counts,
@@ -118,4 +115,4 @@ def place(
         jobs=jobs,
         host_bytes=host_bytes,
     )
-    return Placed(layout.problem, plan_placement(layout.problem), layout.steps, refs)
+    return Placed(layout.problem, plan_placement(layout.problem), layout.steps, unfit)

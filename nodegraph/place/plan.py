@@ -76,4 +76,12 @@ class Plan:
                 for name, device in self.devices.items()
             },
             "seconds": self.seconds,
+            **self._schedule(),
         }
+
+    def _schedule(self) -> dict[str, Any]:
+        if self.placed is None:
+            return {}
+        from nodegraph.place.table import placement_json
+
+        return placement_json(self.placed.problem, self.placed.schedule)

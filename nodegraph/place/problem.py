@@ -13,6 +13,10 @@ Basis = Literal["measured", "estimated", "assumed"]
 """Where a figure comes from: a profile in the store, the node type's own estimate, a default."""
 
 
+IN_FLIGHT = 4096
+"""How many items may wait between two stages that a device makes one after the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """Something that calls run on.
@@ -113,4 +117,4 @@ class Problem:
     models: Mapping[str, Model]
     stages: tuple[Stage, ...]
     host_bytes: int = 0
-    in_flight: int = 4096
+    in_flight: int = IN_FLIGHT

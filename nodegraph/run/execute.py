@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from nodegraph.node.context import Drop
@@ -13,33 +12,12 @@ from nodegraph.plan.keys import call_key
 from nodegraph.plan.naming import ANOTHER_MODEL, names_models
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
+from nodegraph.run.call import Call, Job, Outcome
 from nodegraph.run.frames import Done, Frame
 from nodegraph.run.inputs import Arguments, Busy, NotWalked, input_digests, linked_seed, load_arguments, peeks
-from nodegraph.run.machine import BYTES_GONE, Machine, StepState
-from nodegraph.run.results import Output, check_batch, outputs_of
-from nodegraph.store import Claim, Key
-from nodegraph.types.wire import Digest
-
-Outcome = tuple[Output, ...] | BaseException
-"""What came of a call: its outputs, or the `Drop` or other exception that it raised."""
-
-
-@dataclass(slots=True)
-class Call:
-    """A call whose inputs are known.
-
-    Attributes:
-        inputs: the digests of its linked inputs.
-        seed: the derived seed of a seeded node.
-    """
-
-    frame: Frame
-    position: int
-    step: Step
-    state: StepState
-    inputs: list[Digest]
-    seed: int | None
-    key: Key
+from nodegraph.run.machine import BYTES_GONE, Machine, Use
+from nodegraph.run.results import check_batch, outputs_of
+from nodegraph.store import Claim
 
 
 class Calls:
@@ -47,6 +25,11 @@ class Calls:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._placed = None
+        if machine.placement is not None:
+            from nodegraph.run.placed import PlacedCalls
+
+            self._placed = PlacedCalls(machine, machine.placement, self._make, self.finish)
 
     def run(self, frame: Frame, position: int, step: Step) -> None:
         """Resolve a call from the store, or by running it, or put it into its batch.
@@ -56,9 +39,9 @@ class Calls:
         """
         machine = self._machine
         call = self.prepare(frame, position, step)
-        if call is None or self._known(call):
+        if call is None or self._known(call) or (self._is_placed(step) and not self._has_place(call)):
             return
-        if step.type.signature.kind == "batch":
+        if self._is_gathered(step):
             with machine.lock:
                 machine.flow.gather(frame, position)
             return
@@ -70,8 +53,33 @@ class Calls:
             if not self._known(call):
                 self._execute(call)
 
-    def run_batch(self, step: Step, waiting: Sequence[tuple[Frame, int]]) -> list[tuple[Frame, int]]:
-        """Run a batch; returns the calls that cannot be run now."""
+    def _is_gathered(self, step: Step) -> bool:
+        """Whether calls of a step are made together, or in turn on a device."""
+        return step.type.signature.kind == "batch" or self._is_placed(step)
+
+    def _is_placed(self, step: Step) -> bool:
+        placement = self._machine.placement
+        return placement is not None and step.index in placement.steps
+
+    def _has_place(self, call: Call) -> bool:
+        """Whether there is a device for a call; else it has failed, or was put off."""
+        assert self._placed is not None, "only a step that is placed has a place"
+        try:
+            loaded = self._placed.load_refs(call)
+            if self.put_off(call.frame, call.position, loaded):
+                return False
+            self._placed.expect(call, loaded)
+        except Busy:
+            raise
+        except Exception as error:
+            self._machine.failed(call.frame, call.position, call.step, call.key, error)
+            return False
+        return True
+
+    def run_batch(
+        self, step: Step, waiting: Sequence[tuple[Frame, int]], device: str = ""
+    ) -> list[tuple[Frame, int]]:
+        """Run a batch, on a device if one is named; returns the calls that cannot be run now."""
         calls: list[Call] = []
         claims: list[Claim] = []
         busy: list[tuple[Frame, int]] = []
@@ -86,7 +94,7 @@ class Calls:
                 claims.extend([claim] if claim is not None else [])
                 if call is not None and not self._known(call):
                     calls.append(call)
-            busy.extend(self._execute_batch(step, calls))
+            busy.extend(self._execute_batch(step, calls, device))
         finally:
             for claim in claims:
                 claim.release()
@@ -170,13 +178,15 @@ class Calls:
         result = self._attempt(call, arguments)
         self.finish(call, result, time.perf_counter() - started, reason)
 
-    def _attempt(self, call: Call, arguments: dict[str, Any]) -> Outcome:
+    def _attempt(
+        self, call: Call, arguments: dict[str, Any], device: str = "cpu", use: Use | None = None
+    ) -> Outcome:
         """Call the function of a node that takes no batches."""
         machine = self._machine
         node_type = call.step.type
         if node_type.signature.wants_context:
             seeds = None if call.seed is None else [call.seed]
-            arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
+            arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds, device, use)
         started = time.perf_counter()
         try:
             result = node_type.function(**arguments)
@@ -213,7 +223,7 @@ class Calls:
         if call.step.type.signature.wants_context:
             machine.store.discard_workdir(call.key)
 
-    def _execute_batch(self, step: Step, calls: Sequence[Call]) -> list[tuple[Frame, int]]:
+    def _execute_batch(self, step: Step, calls: Sequence[Call], device: str) -> list[tuple[Frame, int]]:
         ready: list[Call] = []
         busy: list[tuple[Frame, int]] = []
         columns: list[dict[str, Any]] = []
@@ -230,11 +240,11 @@ class Calls:
                 ready.append(call)
                 columns.append(arguments)
         if ready:
-            busy.extend(self._run_ready(step, ready, columns))
+            busy.extend(self._run_ready(step, ready, columns, device))
         return busy
 
     def _run_ready(
-        self, step: Step, ready: Sequence[Call], columns: Sequence[dict[str, Any]]
+        self, step: Step, ready: Sequence[Call], columns: Sequence[dict[str, Any]], device: str
     ) -> list[tuple[Frame, int]]:
         """Call the function of a node for a batch; if it raises, once for each of its items."""
         machine = self._machine
@@ -243,33 +253,51 @@ class Calls:
         ]
         for call, reason in zip(ready, reasons, strict=True):
             machine.starting(step, call.frame, reason)
+        if device and self._placed is not None:
+            jobs = [Job(*parts) for parts in zip(ready, columns, reasons, strict=True)]
+            return self._placed.run(step, device, jobs)
         started = time.perf_counter()
         results = self._attempt_batch(step, ready, _side_by_side(step, columns))
+        if isinstance(results, BaseException):
+            results = [results] if len(ready) == 1 else None
         if results is None:
             return [
                 later
                 for call in ready
                 if not machine.cancelled()
-                for later in self._execute_batch(step, [call])
+                for later in self._execute_batch(step, [call], device)
             ]
         seconds = (time.perf_counter() - started) / len(ready)
         for call, reason, result in zip(ready, reasons, results, strict=True):
             self.finish(call, result, seconds, reason)
         return []
 
+    def _make(self, jobs: Sequence[Job], device: str, use: Use) -> list[Outcome] | BaseException:
+        """Make calls on a device: those of a batch together, others one at a time."""
+        call = jobs[0].call
+        if call.step.type.signature.kind != "batch":
+            return [self._attempt(job.call, dict(job.arguments), device, use) for job in jobs]
+        arguments = _side_by_side(call.step, [job.arguments for job in jobs])
+        return self._attempt_batch(call.step, [job.call for job in jobs], arguments, device, use)
+
     def _attempt_batch(
-        self, step: Step, calls: Sequence[Call], arguments: dict[str, Any]
-    ) -> list[Outcome] | None:
-        """What came of each call of a batch; None if the function raised and there is more than one."""
+        self,
+        step: Step,
+        calls: Sequence[Call],
+        arguments: dict[str, Any],
+        device: str = "cpu",
+        use: Use | None = None,
+    ) -> list[Outcome] | BaseException:
+        """What came of each call of a batch, or what the function raised."""
         machine = self._machine
         if step.type.signature.wants_context:
             seeds = [call.seed for call in calls if call.seed is not None] if step.type.seeded else None
-            arguments["ctx"] = machine.context(step, calls[0].frame, calls[0].key, seeds)
+            arguments["ctx"] = machine.context(step, calls[0].frame, calls[0].key, seeds, device, use)
         started = time.perf_counter()
         try:
             results = check_batch(step.type, step.type.function(**arguments), len(calls))
         except BaseException as error:
-            return [error] if len(calls) == 1 else None
+            return error
         seconds = (time.perf_counter() - started) / len(calls)
         return [self._outcome(step, result, seconds) for result in results]
 
@@ -304,10 +332,11 @@ class Calls:
         machine.starting(step, frame, BYTES_GONE)
         started = time.perf_counter()
         result: Outcome
-        if step.type.signature.kind == "batch":
+        if self._placed is not None and self._is_placed(step):
+            result = self._placed.again(Job(call, arguments, BYTES_GONE)).outcomes[0]
+        elif step.type.signature.kind == "batch":
             results = self._attempt_batch(step, [call], _side_by_side(step, [arguments]))
-            assert results is not None, "a batch of one is not split"
-            result = results[0]
+            result = results if isinstance(results, BaseException) else results[0]
         else:
             result = self._attempt(call, arguments)
         self._remade(call, before, result, time.perf_counter() - started)

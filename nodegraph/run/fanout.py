@@ -22,7 +22,8 @@ from nodegraph.plan.producers import (
 from nodegraph.plan.program import Step
 from nodegraph.plan.recorded import pack_item_inputs
 from nodegraph.plan.values import BytesMissing
-from nodegraph.run.execute import Call, Calls, Outcome
+from nodegraph.run.call import Call, Outcome
+from nodegraph.run.execute import Calls
 from nodegraph.run.failures import failure_of
 from nodegraph.run.frames import ABSENT, Done, Frame, Scope
 from nodegraph.run.inputs import Arguments, Busy, load_arguments

@@ -169,6 +169,10 @@ class Flow:
         if self.turns is not None and not self.turns.is_at(step):
             self._let_go(frame)
 
+    def scatter(self, step: int) -> None:
+        """Look anew at the calls that were gathered of a step: its device is gone."""
+        self.calls.extend(self.batches.pop(step, ()))
+
     def _let_go(self, frame: Frame) -> None:
         """Hold no values for an item whose turn is far off: they are read from the store then."""
         if frame.held:

@@ -16,8 +16,9 @@ from blake3 import blake3
 from nodegraph.node.signature import NodeType
 from nodegraph.plan.identity import IMMUTABLE, literal_arguments
 from nodegraph.plan.program import Step
+from nodegraph.run.call import Call
 from nodegraph.run.capture import begin_call, end_calls
-from nodegraph.run.execute import Call, Calls
+from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.frames import NOT_HELD, Done, Frame
 from nodegraph.run.machine import DURABLE_SECONDS, Machine, StepState, slot_of

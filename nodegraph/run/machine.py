@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from nodegraph.events import (
     CallCached,
@@ -17,10 +19,12 @@ from nodegraph.events import (
     CallStarted,
     Event,
 )
+from nodegraph.models.errors import ModelError
 from nodegraph.node.context import Context, Drop
 from nodegraph.plan.history import History
 from nodegraph.plan.identity import StepIdentity, identify, reason
 from nodegraph.plan.keys import derived_seed
+from nodegraph.plan.naming import finder
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import Values
@@ -34,7 +38,14 @@ from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
 from nodegraph.store.uses import Pace
+from nodegraph.types.builtin import ModelRef
 from nodegraph.types.wire import Digest
+
+if TYPE_CHECKING:
+    from nodegraph.run.placement import Placement
+
+Use = Callable[[ModelRef], AbstractContextManager[Any]]
+"""Gives a loaded model as long as it is needed."""
 
 DURABLE_SECONDS = 0.005
 """A finished call that took longer is committed before it is reported done, and claimed before it starts."""
@@ -76,6 +87,7 @@ class Machine:
     Attributes:
         again: a pass found that another one is needed: bytes have to be made again, or came out different.
         demanded: steps whose results must be there as bytes, not only as digests.
+        placement: where calls that use models run; None if no step does.
         failures: calls that failed in this run, by key; they are not tried twice.
         spooled: bytes that are in the store only until the run ends.
         history: what the nodes were made of in their last run.
@@ -94,6 +106,7 @@ class Machine:
     foresight: Foresight
     fail_fast: Callable[[], None]
     started: float
+    placement: Placement | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     again: bool = False
     demanded: set[int] = field(default_factory=set[int])
@@ -214,20 +227,35 @@ class Machine:
         known = self.store.known_recipes(list(recipes))
         self._old_recipes.update((recipe, recipe in known) for recipe in recipes)
 
-    def context(self, step: Step, frame: Frame, key: Key, seeds: Sequence[int] | None) -> Context:
-        """The context of one call."""
+    def context(
+        self,
+        step: Step,
+        frame: Frame,
+        key: Key,
+        seeds: Sequence[int] | None,
+        device: str = "cpu",
+        use: Use | None = None,
+    ) -> Context:
+        """The context of one call; on a device, and with what gives it models, if it is placed."""
 
         def progress(done: float, total: float | None) -> None:
             self.emit(CallProgress(self.clock(), step.id, frame.label, done, total))
 
         return Context(
-            device="cpu",
+            device=device,
             seeds=seeds,
             workdir=lambda: self.store.workdir(key),
             new_folder=self.store.new_folder,
             progress=progress,
             cancelled=self.cancelled,
+            use=use or self._use_alone,
+            find_model=finder(self.store),
         )
+
+    def _use_alone(self, ref: ModelRef) -> AbstractContextManager[Any]:
+        if self.placement is None:
+            raise ModelError("ctx.use needs an input of type ModelRef: only then is there room for the model")
+        return self.placement.use_alone(ref)
 
     def hit(self, frame: Frame, position: int, step: Step, key: Key, row: Row) -> None:
         """A call's result was in the store, or, in a later pass, an earlier pass of this run put it there."""

@@ -32,7 +32,8 @@ class Pool:
     def __init__(self, machine: Machine, flow: Flow, jobs: int) -> None:
         self._machine = machine
         self._flow = flow
-        self._jobs = jobs
+        lanes = 0 if flow.turns is None else sum(flow.turns.lanes.values())
+        self._jobs = max(jobs, lanes + 1) if lanes else jobs
         self._calls = Calls(machine)
         self._fan_out = FanOut(machine, self._calls)
         self._inline = Inline(machine, self._calls, self._fan_out, self._call_or_defer, BATCH_SIZE)
@@ -177,6 +178,8 @@ class Pool:
             self._running.remove(self._step_index(task))
             if again is not None:
                 self._deferred.append(again)
+            elif task.device and self._flow.turns is not None:
+                self._flow.turns.release(task.device)
             function = self._exclusive(task)
             if function is not None:
                 for parked in self._parked.pop(function):
@@ -206,7 +209,7 @@ class Pool:
         begin_call((step.id, frame))
         try:
             if task.kind == "batch":
-                self._perform_batch(step, task.waiting)
+                self._perform_batch(step, task)
             elif task.scope is not None:
                 self._fan_out.advance(task.scope)
             else:
@@ -214,8 +217,8 @@ class Pool:
         finally:
             end_calls()
 
-    def _perform_batch(self, step: Step, waiting: Sequence[tuple[Frame, int]]) -> None:
-        for frame, position in self._calls.run_batch(step, waiting):
+    def _perform_batch(self, step: Step, task: Task) -> None:
+        for frame, position in self._calls.run_batch(step, task.waiting, task.device):
             with self._more:
                 self._deferred.append(Task("call", frame, position))
 

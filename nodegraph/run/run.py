@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nodegraph.events import CallFailed, Event, NodeFinished, Output, RunFinished, RunStarted, Warned
 from nodegraph.events.hub import EventHub, EventLog
+from nodegraph.place.problem import IN_FLIGHT, Device
 from nodegraph.plan.history import NodeRecord, graph_id, history_id, pack_history
+from nodegraph.plan.naming import has_models
 from nodegraph.plan.producers import EVERYTHING, Selection
 from nodegraph.plan.program import Program, Step
+from nodegraph.plan.walk import Walk
 from nodegraph.run.capture import Place, captured
 from nodegraph.run.closing import close_when_unused
 from nodegraph.run.exports import Exports, artifacts, check_destinations
@@ -28,6 +33,9 @@ from nodegraph.run.selected import nothing_matches
 from nodegraph.run.tables import Table, record_tables
 from nodegraph.store import Store
 from nodegraph.store.uses import Pace
+
+if TYPE_CHECKING:
+    from nodegraph.run.placement import Placement
 
 _ITEMS_IN_FLIGHT = 64
 _LARGE = 256
@@ -45,6 +53,9 @@ class RunOptions:
         fail_fast: begin no further call after the first failure.
         count_ahead: list the sources once more in the background, so that progress tells how many there are.
         memory: bytes that values held for later nodes may take; by default a share of the machine's.
+        devices: where calls that use models may run.
+        host_bytes: host memory for models that are on no device.
+        warnings: what a user should know of the devices.
     """
 
     force: frozenset[str] = frozenset()
@@ -54,6 +65,9 @@ class RunOptions:
     fail_fast: bool = False
     count_ahead: bool = False
     memory: int | None = None
+    devices: tuple[Device, ...] = ()
+    host_bytes: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def run_program(
@@ -74,6 +88,7 @@ def run_program(
 
     Raises:
         PublishError: before anything is run, if an output's destination is not ours to write.
+        PlacementError: before anything is run, if calls fit on no device.
         StoreError: if the store cannot be written.
     """
     if options.out is not None:
@@ -129,6 +144,7 @@ class _Session:
             foresight=Foresight(program, options.selection, self._is_cancelled),
             fail_fast=self._fail_fast,
             started=started,
+            placement=self._new_placement(started) if has_models(program) else None,
         )
         self._exports = (
             Exports(program, store, options.selection, options.out, self._number, self._made_of)
@@ -136,11 +152,31 @@ class _Session:
             else None
         )
 
+    def _new_placement(self, started: float) -> Placement:
+        """Place what is to run, by a walk over the memo."""
+        from nodegraph.run.placement import Placement
+
+        options = self._options
+        placement = Placement(
+            self._program,
+            self._store,
+            options.devices,
+            jobs=options.jobs or os.cpu_count() or 1,
+            host_bytes=options.host_bytes,
+            emit=self._hub.emit,
+            clock=lambda: time.perf_counter() - started,
+        )
+        walk = Walk(self._program, self._store, selection=options.selection, forced=options.force)
+        placement.foresee(walk)
+        return placement
+
     def run(self) -> Run:
         """Run to the end, or as far as it goes."""
         jobs = self._options.jobs or os.cpu_count() or 1
         nodes = tuple((step.id, step.type.id) for step in self._program.steps)
         self._hub.emit(RunStarted(0.0, self._number, self._program.graph.name, nodes, jobs))
+        for message in self._options.warnings:
+            self._hub.emit(Warned(self._machine.clock(), message))
         with captured(self._print):
             if self._options.count_ahead:
                 self._machine.foresight.count_ahead()
@@ -159,14 +195,14 @@ class _Session:
         self._log.close()
         for scope in self._machine.flow.scopes() if self._begun else ():
             scope.stream = None
+        if self._machine.placement is not None:
+            self._machine.placement.close()
         del self._machine, self._exports
 
     def _run_passes(self, jobs: int) -> bool:
         """Run passes until one has nothing left to make again; whether it came to that."""
         for number in range(len(self._program.steps) + 3):
-            flow = Flow(
-                self._program, Bounds(max(_ITEMS_IN_FLIGHT, 4 * jobs), bytes_in_flight(self._options.memory))
-            )
+            flow = self._new_flow(jobs)
             self._machine.begin_pass(flow)
             known = None if number else Known(self._machine, self._options.selection)
             self._tables = {} if known is None else known.tables
@@ -176,6 +212,12 @@ class _Session:
             if not finished or not (self._machine.again or self._demand_outputs(flow)):
                 return finished
         raise RuntimeError("the run does not settle: results keep changing when they are made again")
+
+    def _new_flow(self, jobs: int) -> Flow:
+        placement = self._machine.placement
+        items = max(_ITEMS_IN_FLIGHT, 4 * jobs) if placement is None else IN_FLIGHT
+        bounds = Bounds(items, bytes_in_flight(self._options.memory))
+        return Flow(self._program, bounds, None if placement is None else placement.turns)
 
     def _demand_outputs(self, flow: Flow) -> bool:
         """Demand the bytes of outputs that are to be told or published; whether any were found missing."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from nodegraph.plan.producers import Listing, Regenerator
-from nodegraph.run.execute import Call
+from nodegraph.run.call import Call
 from nodegraph.run.frames import Scope
 from nodegraph.run.machine import Machine
 from nodegraph.types.wire import digest, encode

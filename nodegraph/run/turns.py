@@ -11,9 +11,10 @@ A pure state machine, used under the lock of the flow.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nodegraph.place.problem import Mode
 from nodegraph.place.schedule import StagePlacement
 
 
@@ -39,25 +40,25 @@ class Turns:
         self._by_device: dict[str, list[int]] = {}
         self._order: dict[str, int] = {}
         self._busy: Counter[str] = Counter()
-        self._refused: set[tuple[int, str]] = set()
 
     def follow(self, stages: Mapping[int, StagePlacement]) -> None:
         """Take over where each step runs."""
         self._stages = dict(stages)
         self._arrange()
 
-    def refuse(self, step: int, device: str) -> bool:
-        """Do not make calls of a step on a device any more; False if it has no other."""
-        self._refused.add((step, device))
+    def move(self, step: int, device: str, to: str, mode: Mode, batch: int) -> None:
+        """Make the calls of a step on another device."""
+        stage = self._stages[step]
+        devices = tuple(dict.fromkeys(to if each == device else each for each in stage.devices))
+        self._stages[step] = StagePlacement(
+            devices, {**stage.mode, to: mode}, {**stage.batch, to: batch}, stage.order
+        )
         self._arrange()
-        return any(step in steps for steps in self._by_device.values())
 
-    def lose(self, device: str) -> Set[int]:
-        """Make no call on a device any more; the steps that have no other."""
+    def lose(self, device: str) -> None:
+        """Make no call on a device any more."""
         self.lanes.pop(device, None)
-        before = set(self._by_device.get(device, ()))
         self._arrange()
-        return before.difference(*self._by_device.values())
 
     def places(self, step: int) -> bool:
         """Whether a step has a device."""
@@ -106,7 +107,7 @@ class Turns:
         self._by_device = {device: [] for device in self.lanes}
         for step, stage in self._stages.items():
             for device in stage.devices:
-                if device in self.lanes and (step, device) not in self._refused:
+                if device in self.lanes:
                     self._by_device[device].append(step)
         for steps in self._by_device.values():
             steps.sort(reverse=True)

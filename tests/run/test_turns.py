@@ -88,16 +88,17 @@ def test_devices_that_share_a_stage_take_calls_side_by_side() -> None:
     assert [turn and turn.device for turn in taken] == ["a", "b", "b", None]
 
 
-def test_a_refused_device_makes_no_calls_of_that_stage() -> None:
-    made = turns(on("a", "b"), lanes={"a": 1, "b": 1})
-    assert made.refuse(0, "a")
-    assert made.full(waiting(1)) == Turn(0, "b", 1)
-    assert not made.refuse(0, "b")
+def test_calls_that_are_moved_are_made_on_the_other_device_in_its_way() -> None:
+    made = turns(on("a", batch=4), on("b"), lanes={"a": 1, "b": 1})
+    made.move(0, "a", "b", "offload", 2)
+    assert made.full(waiting(4)) == Turn(0, "b", 2)
+    assert made.placement(0).mode["b"] == "offload"
+    assert made.full(waiting(4)) is None
 
 
-def test_a_lost_device_makes_no_calls_and_names_the_stages_that_have_no_other() -> None:
+def test_a_lost_device_makes_no_calls() -> None:
     made = turns(on("a", "b"), on("a"), lanes={"a": 1, "b": 1})
-    assert made.lose("a") == {1}
+    made.lose("a")
     assert made.any(waiting(1, 1), NOTHING) == Turn(0, "b", 1)
     made.release("b")
     assert made.any(waiting(0, 1), NOTHING) is None

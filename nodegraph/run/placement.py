@@ -1,0 +1,266 @@
+"""The placement of a run: which device makes which calls, what they take, and the models in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from nodegraph.events import (
+    Event,
+    ForecastDevice,
+    ForecastStage,
+    MemoryTracked,
+    ModelEvicted,
+    ModelLoaded,
+    PlacementForecast,
+    Warned,
+)
+from nodegraph.models.changes import HOST as HOST_MEMORY
+from nodegraph.models.changes import ResidencyChange
+from nodegraph.models.errors import ModelError
+from nodegraph.models.loading import load_model, model_sizes, to_device, to_host, weight_paths
+from nodegraph.models.residency import Residency
+from nodegraph.models.sources import described
+from nodegraph.place.models import cost, model_id, modes_of
+from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, place
+from nodegraph.place.problem import Cost, Device, Mode
+from nodegraph.plan.naming import uses_models
+from nodegraph.plan.program import Program, Step
+from nodegraph.plan.walk import Walk
+from nodegraph.run.gauges import gauge_for
+from nodegraph.run.meters import PeakMeter
+from nodegraph.run.turns import Turns
+from nodegraph.store import Store
+from nodegraph.types.builtin import ModelRef
+
+_CostOf = tuple[int, tuple[ModelRef, ...], str, Mode, str]
+
+
+class Placement:
+    """Where the calls that use models run.
+
+    Attributes:
+        steps: those that use models.
+        turns: which of their calls are made when; used under the lock of the flow.
+        residency: the models in memory.
+        meters: per device.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        store: Store,
+        devices: Sequence[Device],
+        *,
+        jobs: int,
+        host_bytes: int,
+        emit: Callable[[Event], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.steps = frozenset(step.index for step in program.steps if uses_models(step.type))
+        self.devices = {device.name: device for device in devices}
+        self.turns = Turns({device.name: device.lanes for device in devices})
+        self.meters = {device.name: PeakMeter(gauge_for(device.name, device.kind)) for device in devices}
+        self.residency = Residency(
+            {device.name: device.budget for device in devices},
+            host_bytes=host_bytes,
+            load=load_model,
+            sizes=model_sizes,
+            to_host=to_host,
+            to_device=to_device,
+            files=weight_paths,
+            clock=clock,
+            on_change=self._changed,
+        )
+        self._program = program
+        self._store = store
+        self._jobs = jobs
+        self._host_bytes = host_bytes
+        self._emit = emit
+        self._clock = clock
+        self._lanes = {device.name: threading.BoundedSemaphore(device.lanes) for device in devices}
+        self._planning = threading.Lock()
+        self._counts = [0] * len(program.steps)
+        self._refs: dict[int, tuple[ModelRef, ...]] = {}
+        self._refused: dict[int, str] = {}
+        self._unfit: dict[int, str] = {}
+        self._costs: dict[_CostOf, Cost] = {}
+        self._at: dict[str, int] = {}
+
+    def foresee(self, walk: Walk) -> None:
+        """Place what the walk found is to run.
+
+        Raises:
+            PlacementError: if calls fit nowhere.
+        """
+        with self._planning:
+            self._counts = counts_of(self._program, walk)
+            self._refs = known_models(self._program, walk, self._store)
+            self._follow(self._place())
+        if self._refused:
+            raise PlacementError("\n".join(self._refused.values()))
+
+    def expect(self, step: Step, refs: tuple[ModelRef, ...]) -> None:
+        """See to it that a step has a device.
+
+        Raises:
+            PlacementError: if it fits nowhere.
+            ModelError: if it cannot be told what its models take.
+        """
+        with self._planning:
+            if not self.turns.places(step.index) and step.index not in self._refused:
+                self._refs[step.index] = refs
+                self._counts[step.index] = max(1, self._counts[step.index])
+                self._follow(self._place())
+        if step.index in self._refused:
+            raise PlacementError(self._refused[step.index])
+        if step.index in self._unfit:
+            raise ModelError(self._unfit[step.index])
+
+    def lose(self, device: str) -> frozenset[int]:
+        """Use a device no more; the steps that have no other."""
+        with self._planning:
+            self.devices.pop(device, None)
+            self.turns.lose(device)
+            self.residency.lose(device)
+            before = {step for step in self.steps if self.turns.places(step)}
+            self._follow(self._place())
+            return frozenset(step for step in before if not self.turns.places(step))
+
+    def _place(self) -> Placed:
+        return place(
+            self._program,
+            self._counts,
+            self._refs,
+            self._store,
+            tuple(self.devices.values()),
+            jobs=self._jobs,
+            host_bytes=self._host_bytes,
+        )
+
+    def _follow(self, placed: Placed) -> None:
+        stages = {
+            step: stage
+            for step, stage in zip(placed.steps, placed.schedule.stages, strict=True)
+            if stage is not None and step in self.steps
+        }
+        refusals = {placed.steps[refusal.stage]: refusal.message for refusal in placed.schedule.refused}
+        self._refused = {step: message for step, message in refusals.items() if step in self.steps}
+        self._unfit = dict(placed.unfit)
+        self.turns.follow(stages)
+        self._tell(placed)
+
+    def _tell(self, placed: Placed) -> None:
+        schedule, stages = placed.schedule, placed.problem.stages
+        told = [
+            ForecastStage(
+                stages[index].id,
+                device,
+                stage.mode[device],
+                stage.batch[device],
+                stages[index].count,
+                stages[index].costs[self.devices[device].kind][stage.mode[device]].memory_basis,
+            )
+            for index, stage in enumerate(schedule.stages)
+            if stage is not None
+            for device in stage.devices
+            if device in self.devices
+        ]
+        if told:
+            devices = tuple(
+                ForecastDevice(name, self.devices[name].budget, forecast.peak, forecast.loads)
+                for name, forecast in schedule.devices.items()
+                if name in self.devices
+            )
+            self._emit(PlacementForecast(self._clock(), devices, schedule.seconds, tuple(told)))
+
+    def modes(self, refs: Sequence[ModelRef]) -> Mapping[str, tuple[Mode, ...]]:
+        """Per device, the modes in which models can be held there, fastest first."""
+        return dict.fromkeys(self.devices, modes_of(refs))
+
+    def cost(
+        self,
+        step: Step,
+        refs: tuple[ModelRef, ...],
+        device: str,
+        mode: Mode,
+        shapes: str,
+        known: Mapping[str, Any],
+    ) -> Cost:
+        """What calls take with inputs of a shape class, as it was known at the first of them."""
+        name = (step.index, refs, device, mode, shapes)
+        found = self._costs.get(name)
+        if found is None:
+            kind = self.devices[device].kind
+            found = self._costs[name] = cost(step, refs, self._store, kind, mode, shapes, known)
+        return found
+
+    def learned(self, step: Step) -> None:
+        """What calls of a step take has turned out to be otherwise."""
+        for name in [name for name in self._costs if name[0] == step.index]:
+            self._costs.pop(name, None)
+
+    @contextmanager
+    def lane(self, device: str) -> Generator[None]:
+        """Make a call on a device: no more at a time than it has lanes."""
+        with self._lanes[device]:
+            yield
+
+    def look_ahead(self, step: Step, device: str) -> None:
+        """A device turns to a step: which models it will need after that, and the next is read ahead."""
+        order = self.turns.placement(step.index).order
+        if self._at.get(device) == order:
+            return
+        self._at[device] = order
+        groups = self._by_order(device)
+        orders = sorted(groups)
+        ahead = [*(each for each in orders if each >= order), *(each for each in orders if each < order)]
+        self.residency.upcoming(device, [ref for each in ahead for ref in groups[each]])
+        for ref in groups[ahead[1]] if len(ahead) > 1 else ():
+            self.residency.prefetch(ref)
+
+    def _by_order(self, device: str) -> dict[int, list[ModelRef]]:
+        """The models that a device uses, by the order of its stages."""
+        groups: dict[int, list[ModelRef]] = {}
+        for index, refs in self._refs.items():
+            if self.turns.places(index) and device in self.turns.placement(index).devices:
+                groups.setdefault(self.turns.placement(index).order, []).extend(refs)
+        return groups
+
+    @contextmanager
+    def use_alone(self, ref: ModelRef) -> Generator[Any]:
+        """A model for a call that has no place of its own, such as a generator's; on the first device."""
+        device = next(iter(self.devices))
+        modes = modes_of([ref])
+        sizes = model_sizes(ref)
+        mode = next((mode for mode in modes if sizes[mode] <= self.devices[device].budget), modes[-1])
+        needs: list[tuple[ModelRef, Mode]] = [(ref, mode)]
+        with self.residency.admit(device, needs, 0) as lease, lease.use(ref) as model:
+            yield model
+
+    def close(self) -> None:
+        """Let go of all models."""
+        self.residency.close()
+
+    def _changed(self, change: ResidencyChange) -> None:
+        """Tell of a change in what is loaded where."""
+        if change.device != HOST_MEMORY:
+            self._emit(MemoryTracked(change.time, change.device, change.tracked, change.budget))
+        if change.warning:
+            self._emit(Warned(change.time, change.warning))
+        if change.model is None or change.device == HOST_MEMORY:
+            return
+        name, there = described(change.model), model_id(change.model)
+        if change.what == "loaded" and change.source is not None:
+            loaded = ModelLoaded(
+                change.time, change.device, there, name, change.mode or "", change.source, change.seconds,
+                change.nbytes,
+            )  # fmt: skip
+            self._emit(loaded)
+            device = self.devices.get(change.device)
+            if device is not None and change.mode == "resident":
+                self._store.record_load(device.kind, change.source, change.nbytes, change.seconds)
+        elif change.what == "evicted":
+            self._emit(ModelEvicted(change.time, change.device, there, name, change.to or "dropped"))
