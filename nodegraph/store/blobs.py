@@ -67,9 +67,9 @@ def pack_inline(value: Wire | Stored) -> bytes:
     """The bytes of a small value, as an index entry holds them."""
     header = value.header
     if isinstance(value, Wire):
-        return b"".join(
-            (_INLINE_PROLOGUE.pack(len(header) << 2 | bool(value.buffers)), header, *value.buffers)
-        )
+        if not value.buffers:
+            return _INLINE_PROLOGUE.pack(len(header) << 2) + header
+        return b"".join((_INLINE_PROLOGUE.pack(len(header) << 2 | _HAS_BUFFERS), header, *value.buffers))
     table = [_INLINE_PART.pack(part.encoding, _nbytes(part.content)) for part in value.parts]
     contents = [part.content for part in value.parts]
     prologue = _INLINE_PROLOGUE.pack(len(header) << 2 | _HAS_BUFFERS | _ENCODED)

@@ -65,15 +65,18 @@ class Database:
         """
         connection = schema.connect(path, mode)
         try:
-            if mode == "rwc":
-                connection.execute("PRAGMA journal_mode=WAL")
             if schema.is_empty(connection):
                 if mode != "rwc":
                     connection.close()
                     return cls.in_memory(path)
-                schema.create(connection)
+                # A power failure can only take an index that holds nothing yet: nobody waits for the disk.
+                with schema.unsynced(connection):
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    schema.create(connection)
                 if fill is not None:
                     commit(connection, fill)
+            elif mode == "rwc":
+                connection.execute("PRAGMA journal_mode=WAL")
             schema.check(connection)
         except BaseException:
             connection.close()

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from nodegraph.store.contents import Content
 from nodegraph.store.profiles import Measurements
-from nodegraph.store.rows import Key, Row, seal, sealed_rows, short_id, unseal
+from nodegraph.store.rows import Key, Row, id_of, seal, sealed_rows, short_id, unseal
 from nodegraph.store.uses import Pace, Use, pack_pace, pack_use, unpack_pace, unpack_use
 from nodegraph.types.wire import Digest
 
@@ -110,7 +110,8 @@ class Pending:
         value_costs = self.value_costs
         small: list[Any] = []
         for digest, body in self.small.items():
-            small += (short_id(digest), run, value_costs.get(digest, 0.0), digest, body)
+            cost = value_costs.get(digest, 0.0) if value_costs else 0.0
+            small += (*id_of(digest), run, cost, digest, body)
         _insert(connection, "small", 5, small, _INSERT_SMALL)
         write_contents(connection, list(self.contents.values()), run, value_costs)
         known = value_costs.keys() - self.small.keys() - self.contents.keys()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -23,10 +25,11 @@ PAGE_BYTES = 4096
 
 _APPLICATION = 0x6E6F6467
 
+_SYNCHRONOUS = "NORMAL"
 _PATIENCE_S = 60
 _SETTINGS = (
     f"page_size={PAGE_BYTES}",
-    "synchronous=NORMAL",
+    f"synchronous={_SYNCHRONOUS}",
     "temp_store=MEMORY",
     "cache_size=-16000",
     "secure_delete=OFF",
@@ -104,6 +107,16 @@ def create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute("INSERT INTO totals VALUES (?, 0)", (FORMAT,))
     connection.execute("COMMIT")
+
+
+@contextmanager
+def unsynced(connection: sqlite3.Connection) -> Generator[None]:
+    """Do without waiting for the disk, at all, while the context lasts."""
+    connection.execute("PRAGMA synchronous=OFF")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA synchronous={_SYNCHRONOUS}")
 
 
 def is_empty(connection: sqlite3.Connection) -> bool:
