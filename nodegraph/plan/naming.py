@@ -6,16 +6,19 @@ which model a folder holds now. It counts as cached as long as it names what it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from nodegraph.node.context import Context, FindModel
 from nodegraph.node.signature import NodeType
-from nodegraph.plan.identity import literal_arguments
+from nodegraph.plan.identity import INPUTS_CHANGED, literal_arguments
+from nodegraph.plan.keys import call_key
 from nodegraph.plan.program import Program, Step
-from nodegraph.store import Store
+from nodegraph.store import Key, Store
 from nodegraph.types.builtin import ModelRef
 from nodegraph.types.ports import DictOf, ListOf, OneOf, Type, ValueOf
+from nodegraph.types.wire import Digest
 
 MODEL = ValueOf("model_ref")
 
@@ -55,6 +58,16 @@ def names_models(node_type: NodeType) -> bool:
         and all(port.takes_literal for port in signature.inputs)
         and all(port.type == MODEL for port in signature.outputs)
     )
+
+
+def naming_key(prefix: bytes, named: Sequence[Digest]) -> Key:
+    """The key of a node's having named these models: where they lie is in no key, what they are is."""
+    return call_key(prefix, list(named), None)
+
+
+def named_anew(reason: str) -> str:
+    """Why a node that only names models counts as run."""
+    return ANOTHER_MODEL if reason == INPUTS_CHANGED else reason
 
 
 def finder(store: Store) -> FindModel:

@@ -25,7 +25,7 @@ from nodegraph.plan.identity import (
 )
 from nodegraph.plan.keys import item_key
 from nodegraph.plan.marks import KNOWN, LOST, NOTHING, RUNS, Marks, Remaking
-from nodegraph.plan.naming import ANOTHER_MODEL, named_models, names_models
+from nodegraph.plan.naming import named_anew, named_models, names_models, naming_key
 from nodegraph.plan.producers import (
     EVERYTHING,
     GeneratorProducer,
@@ -139,15 +139,15 @@ class Walk:
             is_lost = self.marks.is_lost(step, index)
             return self._would_run(step, self._why_unknown(step, identity, is_lost=is_lost))
         if names_models(step.type):
-            return self._named(step, identity, found[0])
+            return self._named(step, identity)
         if not step.type.pure:
             self._would_run(step, RUNS_EVERY_TIME)
             recorded = identity.before.outputs if self._from_history and identity.before is not None else ()
             return tuple(map(Digest, recorded)) or UNKNOWN
         return self._looked_up(step, identity, found[0])
 
-    def _named(self, step: Step, identity: StepIdentity, key: Key) -> Cell:
-        """The models that a node names now; it runs if they are others than those on record."""
+    def _named(self, step: Step, identity: StepIdentity) -> Cell:
+        """The models that a node names now; it runs if it never named them before."""
         try:
             refs = named_models(step, self._store)
             digests = tuple(
@@ -156,10 +156,10 @@ class Walk:
         except Exception as error:
             return self._would_run(step, f"cannot name its model: {str(error) or type(error).__name__}")
         self.named[step.index] = refs
-        row = self._row(step, key)
-        if row is not None and row.outputs == digests:
+        key = naming_key(identity.prefix, digests)
+        if self._row(step, key) is not None:
             return self._looked_up(step, identity, key)
-        self._would_run(step, ANOTHER_MODEL if row is not None else self._reason(step, identity, key), key)
+        self._would_run(step, named_anew(self._reason(step, identity, key)), key)
         return digests
 
     def _looked_up(self, step: Step, identity: StepIdentity, key: Key, reads: Sequence[Read] = ()) -> Cell:

@@ -9,7 +9,7 @@ from typing import Any
 from nodegraph.node.context import Drop
 from nodegraph.plan.identity import RUNS_EVERY_TIME, literal_arguments
 from nodegraph.plan.keys import call_key
-from nodegraph.plan.naming import ANOTHER_MODEL, names_models
+from nodegraph.plan.naming import named_anew, names_models, naming_key
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.call import Call, Job, Outcome
@@ -199,11 +199,12 @@ class Calls:
         machine = self._machine
         named = names_models(call.step.type)
         if named and isinstance(result, tuple):
+            call.key = naming_key(call.state.identity.prefix, [output.digest for output in result])
             row = machine.known_row(call.step, call.state, call.key)
-            if row is not None and row.outputs == tuple(output.digest for output in result):
+            if row is not None:
                 machine.hit(call.frame, call.position, call.step, call.key, row)
                 return
-            reason = ANOTHER_MODEL if row is not None else machine.reason(call.state, call.key)
+            reason = named_anew(machine.reason(call.state, call.key))
         if isinstance(result, Drop):
             machine.dropped(
                 call.frame, call.position, call.step, call.key, result, seconds, reason, b"".join(call.inputs)
