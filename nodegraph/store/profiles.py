@@ -60,9 +60,10 @@ class Measured:
     seconds: float = 0.0
     calls: int = 0
 
-    def plus(self, other: Measured) -> Measured:
-        """Both together."""
-        return Measured(max(self.peak, other.peak), self.seconds + other.seconds, self.calls + other.calls)
+    def plus(self, later: Measured) -> Measured:
+        """Both together; that a call got through counts more than that one ran out before it."""
+        peak = later.peak if later.calls and not self.calls else max(self.peak, later.peak)
+        return Measured(peak, self.seconds + later.seconds, self.calls + later.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Sample:
         earlier = min(self.calls, _MEMORY_CALLS)
         calls = earlier + measured.calls
         seconds = (self.seconds * earlier + measured.seconds) / calls if calls else 0.0
+        if measured.calls and not self.calls:
+            return Sample(measured.peak, 0, seconds, calls, max(run, self.run))
         if run <= self.run:
             return Sample(max(self.recent, measured.peak), self.before, seconds, calls, self.run)
         return Sample(measured.peak, self.peak, seconds, calls, run)
@@ -201,13 +204,14 @@ def merge(profile: Profile, settings: Mapping[Setting, Measured], run: int) -> P
 
 
 def _relax(profile: dict[Setting, Sample], settings: Mapping[Setting, Measured], run: int) -> None:
-    """Lower what larger batches were held to need at least, where smaller ones got through with little.
+    """Lower what larger batches were held to need, where smaller ones get through with little.
 
-    A batch takes no more than its share of items makes of a smaller one. One that ran out nevertheless did so
-    for a passing reason, such as another process; in some runs it is forgotten, and the batch tried again.
+    A batch takes no more than its share of items makes of a smaller one. Where it did nevertheless, or ran
+    out, that had a passing reason, such as another process; in some runs it is forgotten, and the batch tried
+    again.
     """
     for setting, sample in profile.items():
-        if sample.calls or sample.run >= run:
+        if sample.run >= run:
             continue
         likely = _most_from_smaller(setting, settings.items())
         if likely is not None and likely < sample.peak:

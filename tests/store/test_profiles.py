@@ -90,6 +90,28 @@ def test_a_lower_bound_fades_where_smaller_batches_take_little_and_stays_where_t
     assert elsewhere[setting(8)].peak == 800
 
 
+def test_a_call_that_gets_through_counts_more_than_one_that_ran_out_before_it(folder):
+    with Store.open(folder) as store:
+        store.record_measured(SUBJECT, setting(4), Measured(900))
+        store.record_measured(SUBJECT, setting(4), Measured(600, 1.0, 1))
+        assert store.profile(SUBJECT)[setting(4)].peak == 600
+        store.record_measured(SUBJECT, setting(4), Measured(700))
+        assert store.profile(SUBJECT)[setting(4)].peak == 700
+    ran_out = merge({}, {setting(4): Measured(900)}, 1)
+    assert merge(ran_out, {setting(4): Measured(600, 1.0, 1)}, 2)[setting(4)].peak == 600
+
+
+def test_an_outlier_of_a_batch_that_is_not_tried_again_fades_with_what_smaller_ones_take():
+    profile = merge({}, {setting(4): Measured(400, 4.0, 1)}, 1)
+    profile = merge(profile, {setting(4): Measured(4000)}, 2)
+    peaks = []
+    for run in range(3, 9):
+        profile = merge(profile, {setting(2): Measured(200, 2.0, 1)}, run)
+        peaks.append(profile[setting(4)].peak)
+    assert peaks == sorted(peaks, reverse=True)
+    assert 400 <= peaks[-1] < 500
+
+
 def test_of_many_settings_the_ones_measured_last_are_kept():
     profile = merge({}, {setting(batch): Measured(batch, 1.0, 1) for batch in range(1, 129)}, 1)
     profile = merge(profile, {setting(1): Measured(1, 1.0, 1), setting(500): Measured(5, 1.0, 1)}, 2)
