@@ -4,54 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-
 from nodegraph.store.blobs import INLINE_BYTES, pack_inline
-from nodegraph.store.claims import Claim, Claims
-from nodegraph.store.contents import Kind
-from nodegraph.store.errors import StoreError, store_error
-from nodegraph.store.eviction import Evicted, SizeLimit, let_go, stored_bytes
-from nodegraph.store.index import Index
-from nodegraph.store.journal import Journal
+from nodegraph.store.claims import Claim
+from nodegraph.store.errors import store_error
+from nodegraph.store.eviction import Evicted, let_go, stored_bytes
 from nodegraph.store.layout import Layout, free_bytes
-from nodegraph.store.locks import exclusive
-from nodegraph.store.pending import Pending, type_name
-from nodegraph.store.presence import Presence, sweep
-from nodegraph.store.profiles import (
-    LoadRate,
-    LoadSource,
-    Measured,
-    Profile,
-    Setting,
-    Subject,
-    load_name,
-    profile_name,
-    unpack_load,
-    unpack_profile,
-)
-from nodegraph.store.rows import Key, Row, pack, recipe_name, short_id, unpack, unseal
-from nodegraph.store.runs import RunRecord, Runs
-from nodegraph.store.shelf import Files, Values
+from nodegraph.store.notes import Notes
+from nodegraph.store.rows import Key, Row, pack, unpack
+from nodegraph.store.runs import RunRecord
 from nodegraph.store.stat_cache import content_digest
-from nodegraph.store.uses import Pace, Use, unpack_pace
 from nodegraph.types.wire import Digest, Wire
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from nodegraph.store.survey import Damage, Entry, StoreStat
 
 
 _MEASURED_AT_ONCE = 1 << 18
 
 
-class Store:
+class Store(Notes):
     """The memo in one folder; open it with `Store.open`, close it or use it as a context manager.
 
     All methods may be called from several threads, and any number of processes may have the same folder
@@ -63,68 +38,6 @@ class Store:
         read_only: whether it was opened for reading.
         warnings: what was found damaged or set aside since it was opened, each once.
     """
-
-    def __init__(self, layout: Layout, *, read_only: bool, on_warning: Callable[[str], None] | None) -> None:
-        self.folder = layout.folder
-        self.read_only = read_only
-        self.warnings: list[str] = []
-        self._on_warning = on_warning
-        self._layout = layout
-        self._recipes: dict[int, bytes] = {}
-        self._index = Index(layout, read_only=read_only, warn=self._warn, replaced=self._replaced)
-        self._presence = None if read_only else Presence(layout.tmp)
-        self._claims = None if read_only else Claims(layout.claims)
-        self._runs = Runs(self._index, self._presence.name if self._presence else "")
-        self._journal = Journal(self._index, self._warn)
-        self._limit: SizeLimit | None = None
-        self._unmeasured = 0
-        damaged, journal = layout.damaged, self._journal
-        self._values = Values(
-            Kind.BLOB, layout.blobs, journal, damaged=damaged, new_path=self._new_path, warn=self._warn
-        )
-        self._files = Files(
-            Kind.FILE, layout.files, journal, damaged=damaged, new_path=self._new_path, warn=self._warn
-        )
-
-    @classmethod
-    def open(
-        cls,
-        folder: Path,
-        *,
-        read_only: bool = False,
-        size_limit: int | Callable[[Store], int] | None = None,
-        on_warning: Callable[[str], None] | None = None,
-    ) -> Store:
-        """Open the store in `folder`, making it where it is missing, mending what a crash has left.
-
-        A store opened for reading changes nothing (SQLite may add its lock files beside the index); a missing
-        one is then an empty one.
-
-        Args:
-            folder: where the store is; relative to the working directory.
-            read_only: whether nothing is to be recorded.
-            size_limit: bytes to stay under by evicting what is worth least; None for no limit.
-            on_warning: called with each warning as it is given, from any thread.
-
-        Raises:
-            StoreError: if the folder cannot be used, or a newer nodegraph wrote it.
-        """
-        layout = Layout(folder.absolute())
-        if read_only:
-            return cls(layout, read_only=True, on_warning=on_warning)
-        try:
-            layout.create()
-            with exclusive(layout.lock):
-                store = cls(layout, read_only=False, on_warning=on_warning)
-                sweep(layout.tmp)
-        except OSError as error:
-            raise store_error(layout.folder, error) from error
-        # Not under the lock: reading may find damage, and replacing the index takes that lock.
-        store._journal.run = store._runs.latest()
-        if size_limit is not None:
-            limit = (lambda: size_limit(store)) if callable(size_limit) else (lambda: size_limit)
-            store._limit = SizeLimit(limit, store._journal, store._warn)
-        return store
 
     # Calls
 
@@ -259,106 +172,6 @@ class Store:
         """
         return content_digest(self._journal, path)
 
-    # What calls are made of, and what they cost
-
-    def recipe(self, record: bytes, name: bytes | None = None) -> int:
-        """The id under which a recipe record is kept: equal records have equal ids, in every store.
-
-        Args:
-            record: a msgpack list that begins with the node type's id, or with a tag such as `nodegraph/x`
-                and then the id.
-            name: its BLAKE3, where that is at hand.
-        """
-        name = name or recipe_name(record)
-        known = short_id(name)
-        if known not in self._recipes:
-            self._recipes[known] = record
-            self._journal.record_fact("recipes", name, record)
-        return known
-
-    def recipe_record(self, id: int) -> bytes | None:
-        """The record of a recipe."""
-        record = self._recipes.get(id)
-        if record is None:
-            found = self._index.one("SELECT name, body FROM recipes WHERE id=?", (id,))
-            record = unseal("recipes", found[0], found[1]) if found and isinstance(found[0], bytes) else None
-        return record
-
-    def known_recipes(self, ids: Sequence[int]) -> set[int]:
-        """Those of the ids under which a recipe is kept; the records are not read."""
-        known = self._recipes.keys() & ids
-        if self._index.one("SELECT 1 FROM recipes LIMIT 1") is None:
-            return known
-        missing = set(ids) - known
-        found = self._index.for_ids("SELECT id FROM recipes WHERE id IN ", missing)
-        return known.union(id for (id,) in found)
-
-    def remember_graph(self, graph: str, record: bytes) -> None:
-        """Keep what the last run of a graph was made of."""
-        self._journal.record_fact("graphs", _graph_name(graph), pack((graph, record)))
-
-    def recall_graph(self, graph: str) -> bytes | None:
-        """What the last run of a graph was made of."""
-        payload = self._journal.fact("graphs", _graph_name(graph))
-        return None if payload is None else unpack(payload)[1]
-
-    def record_table(self, name: bytes, record: bytes) -> None:
-        """Keep what is known of many calls together, under a name of 32 bytes."""
-        self._journal.record_fact("tables", name, record)
-
-    def table(self, name: bytes) -> bytes | None:
-        """What is kept of many calls together."""
-        return self._journal.fact("tables", name)
-
-    def forget_tables(self) -> None:
-        """Let go of all that is kept of many calls together: rows under it come out different."""
-        self._journal.flush()
-        self._index.write(lambda connection: connection.execute("DELETE FROM tables"))
-
-    def record_use(self, type_id: str, *, executed: int, spent: float, cached: int, saved: float) -> None:
-        """Add to what the memo was worth, over all runs.
-
-        Args:
-            type_id: the node type.
-            executed: calls that ran.
-            spent: the seconds they took.
-            cached: calls that did not have to run.
-            saved: the seconds those took when they ran.
-        """
-        self._journal.record_use(type_id, Use(executed, spent, cached, saved))
-
-    def record_pace(self, type_id: str, pace: Pace) -> None:
-        """Note what calls of a node type took."""
-        self._journal.record_cost(type_id, pace)
-
-    def pace(self, type_id: str) -> Pace:
-        """What the calls of a node type took of late; empty if none was recorded."""
-        payload = self._journal.fact("costs", type_name(type_id))
-        return Pace() if payload is None else unpack_pace(payload)
-
-    def expected_seconds(self, type_id: str) -> float | None:
-        """What a call of a node type takes in the mean; None if none was recorded."""
-        pace = self.pace(type_id)
-        return pace.seconds / pace.calls if pace.calls else None
-
-    def record_measured(self, subject: Subject, setting: Setting, measured: Measured) -> None:
-        """Add what calls took to the profile of their node type and models."""
-        self._journal.record_measured(subject, setting, measured)
-
-    def record_load(self, device_kind: str, source: LoadSource, nbytes: int, seconds: float) -> None:
-        """Note what loading a model onto a kind of device took."""
-        self._journal.record_load(device_kind, source, LoadRate(nbytes, seconds))
-
-    def profile(self, subject: Subject) -> Profile:
-        """What calls of a node type with some models took, by setting; commits what waits first."""
-        self._journal.flush()
-        return unpack_profile(self._journal.fact("profiles", profile_name(subject)))
-
-    def load_rate(self, device_kind: str, source: LoadSource) -> LoadRate:
-        """How fast models are loaded onto a kind of device; commits what waits first."""
-        self._journal.flush()
-        return unpack_load(self._journal.fact("profiles", load_name(device_kind, source)))
-
     # Folders
 
     def workdir(self, key: Key) -> Path:
@@ -456,63 +269,6 @@ class Store:
         self._recipes.clear()
         clear(self._index)
 
-    def flush(self) -> None:
-        """Commit everything recorded so far."""
-        self._journal.flush()
-
-    def close(self) -> None:
-        """Commit everything, give back claims and temporary folders, and close."""
-        with ExitStack() as closing:
-            # The last that is entered is the first that is closed; each is, whatever becomes of the others.
-            if self._presence is not None:
-                closing.callback(self._presence.close)
-            if self._claims is not None:
-                closing.callback(self._claims.close)
-            closing.callback(self._index.close)
-            closing.callback(self._journal.close)
-            closing.callback(self._files.close)
-            closing.callback(self._values.close)
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
-            if self._on_warning is not None:
-                self._on_warning(text)
-
-    def _replaced(self, connection: sqlite3.Connection) -> None:
-        """Enter in a new index what this process has told the old one and still relies on."""
-        self._runs.begin_again(connection)
-        recipes = {recipe_name(record): record for record in self._recipes.values()}
-        Pending(facts={"recipes": recipes}).write(connection, 0)
-
-    def _new_path(self) -> Path:
-        if self._presence is None:
-            raise self._is_read_only()
-        try:
-            return self._presence.new_path()
-        except OSError as error:
-            raise store_error(self._presence.folder, error) from error
-
-    def _made(self, folder: Path) -> Path:
-        if self.read_only:
-            raise self._is_read_only()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise store_error(folder, error) from error
-        return folder
-
-    def _is_read_only(self) -> StoreError:
-        return StoreError(f"{self.folder}: the store was opened for reading only")
-
 
 def can_be_written(folder: Path) -> bool:
     """Whether the modes of the store in `folder` allow its index, locks and folders to be written."""
@@ -530,7 +286,3 @@ def default_size_limit(folder: Path) -> int:
 def half_of_free(store: Store) -> int:
     """Half of the bytes that the disk of a store would have free without it."""
     return (free_bytes(store.folder) + store.stored_bytes()) // 2
-
-
-def _graph_name(graph: str) -> bytes:
-    return blake3(graph.encode()).digest()
