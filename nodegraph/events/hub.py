@@ -12,16 +12,25 @@ from typing import TextIO
 from nodegraph.events.types import (
     CallDone,
     CallFailed,
+    CallPlaced,
     Event,
+    MemoryTracked,
+    ModelEvicted,
+    ModelLoaded,
     NodeFinished,
+    OutOfMemory,
     Output,
+    PlacementForecast,
     RunFinished,
     RunStarted,
     Warned,
 )
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-_LOGGED = (RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, Output, Warned)
+_LOGGED = (
+    *(RunStarted, RunFinished, NodeFinished, CallFailed, CallDone, Output, Warned),
+    *(PlacementForecast, CallPlaced, ModelLoaded, ModelEvicted, MemoryTracked, OutOfMemory),
+)
 
 
 class EventHub:
@@ -43,7 +52,7 @@ class EventHub:
 
 
 class EventLog:
-    """Writes events as JSON lines: per node, per failure, and per call of 10 ms or more."""
+    """Writes events as JSON lines: per node, failure, call of 10 ms or more, and all that devices do."""
 
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("w", encoding="utf-8")
