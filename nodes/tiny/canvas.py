@@ -29,33 +29,37 @@ def empty_canvas(pipeline: TinyPipeline, pictures: int, side: int) -> Tensor:
     return torch.zeros((pictures, tokens, pipeline.width), dtype=pipeline.dtype, device=pipeline.device)
 
 
-def put(values: np.ndarray[Any, Any], cell: Tensor) -> None:
-    """Write values, in C order, into the tokens `[T, width]` of one picture; what follows them stays."""
-    import torch
-
-    cell.view(-1)[: values.size].copy_(torch.from_numpy(values.reshape(-1)))
-
-
-def painting_in(cell: Tensor, side: int) -> np.ndarray[Any, Any]:
-    """What is painted in tokens `[T, width]`, numbers from -1 to 1: uint8 `[side, side, 3]`."""
+def put_picture(image: Image, side: int, cell: Tensor) -> None:
+    """Write a picture, resampled to `side × side`, into tokens `[T, width]`: numbers from -1 to 1."""
     import numpy as np
     import torch
-
-    numbers = cell.view(-1)[: 3 * side * side].to("cpu", torch.float32, copy=True)
-    eight_bits = numbers.add_(1).mul_(127.5).round_().clamp_(0, 255).numpy().astype(np.uint8)
-    return eight_bits.reshape(side, side, 3)
-
-
-def shrunk(image: Image, side: int) -> np.ndarray[Any, Any]:
-    """A picture resampled to `side × side` pixels: float32 `[side, side, 3]`, -1 to 1."""
-    import numpy as np
     from PIL import Image as Pillow
 
     small = Pillow.fromarray(image.pixels).resize((side, side), Pillow.Resampling.BILINEAR)
-    numbers = np.array(small, np.float32)
-    numbers /= 127.5
-    numbers -= 1
-    return numbers
+    numbers = _numbers(cell, side)
+    numbers.copy_(torch.from_numpy(np.array(small).reshape(-1)))
+    numbers.div_(127.5).sub_(1)
+
+
+def put_noise(rng: np.random.Generator, side: int, cell: Tensor) -> None:
+    """Write normal noise into the tokens `[T, width]` of one picture."""
+    import numpy as np
+    import torch
+
+    numbers = _numbers(cell, side)
+    numbers.copy_(torch.from_numpy(rng.standard_normal(len(numbers), dtype=np.float32)))
+
+
+def take_painting(cell: Tensor, side: int) -> np.ndarray[Any, Any]:
+    """What is painted in tokens `[T, width]`, numbers from -1 to 1: uint8 `[side, side, 3]`.
+
+    The tokens are used up. With a copy of them for each picture, what pictures leave behind would lie between
+    the copies and keep the C library from using their memory again.
+    """
+    import torch
+
+    scaled = _numbers(cell, side).add_(1).mul_(127.5).round_().clamp_(0, 255)
+    return scaled.to("cpu", torch.uint8).numpy().reshape(side, side, 3)
 
 
 def painted_over(image: Image, painting: np.ndarray[Any, Any], share: float) -> Image:
@@ -71,3 +75,8 @@ def painted_over(image: Image, painting: np.ndarray[Any, Any], share: float) -> 
 
     above = Pillow.fromarray(painting).resize(image.size, Pillow.Resampling.BILINEAR)
     return Image(np.array(Pillow.blend(Pillow.fromarray(image.pixels), above, share)))
+
+
+def _numbers(cell: Tensor, side: int) -> Tensor:
+    """The `3 side²` numbers of a picture: a view of its tokens."""
+    return cell.view(-1)[: 3 * side * side]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NamedTuple
 
 from nodegraph import Context, ModelRef, Param, node
-from nodes.tiny.canvas import activation_bytes, empty_canvas, put, shrunk
+from nodes.tiny.canvas import activation_bytes, empty_canvas, put_picture
 from nodes.types import Image
 
 _DEFAULT_SIDE = 64
@@ -25,9 +25,9 @@ class Embedding(NamedTuple):
 
 
 def embed_bytes(side: int | None = None, model: ModelRef | None = None) -> int:
-    """Bytes that `tiny.embed` works in: `2 A + 15 side²` where A is `3 side² × bytes of a number`."""
+    """Bytes that `tiny.embed` works in: `2 A + 12 side²` where A is `3 side² × bytes of a number`."""
     side = side or _DEFAULT_SIDE
-    return 2 * activation_bytes(side, model) + 3 * side * side * (_FLOAT32 + 1)
+    return 2 * activation_bytes(side, model) + 3 * side * side * _FLOAT32
 
 
 @node("tiny.embed", version=1, memory=embed_bytes)
@@ -43,7 +43,7 @@ def embed(
     """Describe a picture by a few numbers, with the random encoder of a tiny pipeline: for tests and demos.
 
     Equal in every mode of holding the model, to the bit on a CPU. Working memory, beside the weights: two
-    stacks of `3 side²` numbers, and the picture in float32 and 8 bits; with float32 `39 side²` bytes.
+    stacks of `3 side²` numbers, and one in float32; with float32 that is `36 side²` bytes.
 
     Raises:
         ModelError: if the model cannot be loaded.
@@ -53,7 +53,7 @@ def embed(
 
     with ctx.use(model) as pipeline, torch.no_grad():
         states = empty_canvas(pipeline, 1, side)
-        put(shrunk(image, side), states[0])
+        put_picture(image, side, states[0])
         pipeline.encode(states, torch.empty_like(states))
         latents = states[0].float().cpu().numpy()
     mean = latents.mean(axis=0, dtype=np.float64)

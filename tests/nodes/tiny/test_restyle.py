@@ -69,10 +69,10 @@ def test_progress_tells_every_step(ref, pictures, context):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"batch": 1}, (36 + 15) * 128**2),
-        ({"batch": 5, "side": 64}, (5 * 36 + 15) * 64**2),
-        ({"batch": 5, "side": 64, "model": BFLOAT16}, (5 * 18 + 15) * 64**2),
-        ({"batch": 2, "side": None, "model": None}, (2 * 36 + 15) * 128**2),
+        ({"batch": 1}, (36 + 12) * 128**2),
+        ({"batch": 5, "side": 64}, (5 * 36 + 12) * 64**2),
+        ({"batch": 5, "side": 64, "model": BFLOAT16}, (5 * 18 + 12) * 64**2),
+        ({"batch": 2, "side": None, "model": None}, (2 * 36 + 12) * 128**2),
     ],
 )
 def test_memory_estimate_is_the_documented_formula(given, expected):
