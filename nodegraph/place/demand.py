@@ -41,6 +41,9 @@ _OTHER_SPEED = 20.0
 # A diffusion model of 2 GB takes some 40 s for a picture on a CPU.
 _ASSUMED_CPU_SECONDS_A_GIB = 20.0
 _ASSUMED_SECONDS_WITHOUT_MODEL = 0.01
+# What of the time of a call on an accelerator does not grow with the batch, where no two batch sizes have
+# been measured: launches, and reading the weights. It makes plans try batches, and trying tells.
+_ASSUMED_FIXED_SHARE = 0.3
 # How often the weights pass from the host to the device in a call; a diffusion model makes some 25 steps.
 _TRANSFERS: Mapping[str, float] = {"resident": 0.0, "swap": 1.0, "offload": 25.0}
 _ASSUMED_RATES: Mapping[LoadSource, float] = {"disk": 1.0e9, "host": 6.0e9}
@@ -164,18 +167,29 @@ def _seconds(
     mean_seconds: float | None,
 ) -> tuple[float, float, Basis]:
     if evidence is not None:
+        slower = 1.0 if evidence.exact else _speed(evidence.of.device_kind) / _speed(wanted.device_kind)
         fixed, item = fit_seconds(evidence.points)
+        fixed, item = fixed * slower, item * slower * evidence.scale
+        if len(evidence.points) == 1:
+            batch = next(iter(evidence.points))
+            fixed, item = _split(item * batch, batch, wanted)
         if evidence.exact:
             return fixed, item, "measured"
-        slower = _speed(evidence.of.device_kind) / _speed(wanted.device_kind)
-        moving = _moving_seconds(profiles, wanted, weights, since=evidence.of.mode)
-        return fixed * slower + moving, item * slower * evidence.scale, "estimated"
-    moving = _moving_seconds(profiles, wanted, weights)
+        return fixed + _moving_seconds(profiles, wanted, weights, since=evidence.of.mode), item, "estimated"
     if mean_seconds is not None:
-        return moving, mean_seconds, "estimated"
+        fixed, item = _split(mean_seconds, 1, wanted)
+        return fixed + moving, item, "estimated"
     if weights:
-        return moving, weights / _GIB * _ASSUMED_CPU_SECONDS_A_GIB / _speed(wanted.device_kind), "assumed"
+        seconds = weights / _GIB * _ASSUMED_CPU_SECONDS_A_GIB / _speed(wanted.device_kind)
+        fixed, item = _split(seconds, 1, wanted)
+        return fixed + moving, item, "assumed"
     return 0.0, _ASSUMED_SECONDS_WITHOUT_MODEL, "assumed"
+
+
+def _split(seconds: float, batch: int, wanted: Circumstances) -> tuple[float, float]:
+    """The fixed and the item seconds of a batch that is known to take `seconds`."""
+    fixed = 0.0 if wanted.device_kind == "cpu" else seconds * _ASSUMED_FIXED_SHARE
+    return fixed, (seconds - fixed) / batch
 
 
 def _moving_seconds(

@@ -129,7 +129,7 @@ class _Turn:
                 continue
             if isinstance(made, Failure):
                 if not self._step_down(made, part):
-                    return self._leave()
+                    return [(job.call.frame, job.call.position) for job in self._left]
                 continue
             self._take(part, made)
         return []
@@ -224,7 +224,7 @@ class _Turn:
             (one for one in outcomes if isinstance(one, Exception) and is_out_of_memory(one)), None
         )
         if wanting is None:
-            seconds = 0.0 if reading is None else self._measured(part, reading)
+            seconds = 0.0 if reading is None else self._ended(part, reading, is_whole=not errors)
             return Made(outcomes, seconds / len(part), isinstance(made, BaseException))
         release(wanting)
         available = max(0, self._budget() - self._weights())
@@ -235,10 +235,10 @@ class _Turn:
         )
         return Failure(self._attempt, need, self._weights(), self._budget())
 
-    def _measured(self, part: Sequence[Job], reading: Reading) -> float:
-        """Note what calls took, for the next plan, and tell of them; the seconds."""
+    def _ended(self, part: Sequence[Job], reading: Reading, *, is_whole: bool) -> float:
+        """Tell of calls that ended, and note what they took if none of them failed; the seconds."""
         attempt, call = self._attempt, part[0].call
-        if reading.trusted:
+        if reading.trusted and is_whole:
             moved = 0 if attempt.mode == "resident" else self._weights()
             measured = Measured(max(0, reading.peak - moved), reading.seconds, 1)
             self._machine.store.record_measured(
@@ -261,6 +261,9 @@ class _Turn:
             return True
         self._tell(failure, label, _in_words(attempt, failure.attempt))
         self._attempt = attempt
+        with self._machine.lock:
+            turns = self._placement.turns
+            turns.move(self._step.index, self._device, attempt.device, attempt.mode, attempt.batch)
         return attempt.device == self._device
 
     def _after(self, failure: Failure) -> Attempt | Exhausted:
@@ -278,13 +281,6 @@ class _Turn:
     def _tell(self, failure: Failure, label: str, then: str) -> None:
         what = (failure.attempt.device, failure.need + failure.weights, failure.budget, then)
         self._machine.emit(OutOfMemory(self._machine.clock(), self._step.id, label, *what))
-
-    def _leave(self) -> list[tuple[Frame, int]]:
-        """Leave the calls to the device that is to be tried next."""
-        to = self._attempt
-        with self._machine.lock:
-            self._placement.turns.move(self._step.index, self._device, to.device, to.mode, to.batch)
-        return [(job.call.frame, job.call.position) for job in self._left]
 
     def _go_on_elsewhere(self, lost: DeviceLost) -> list[tuple[Frame, int]]:
         """The device failed: what was left goes to others, and fails by name where there is none."""

@@ -88,8 +88,17 @@ def test_a_falling_line_is_held_level_and_one_through_negatives_is_taken_through
 def test_other_shapes_are_scaled_by_their_elements():
     known = measured(HERE._replace(shapes="f4[64x64]"), {2: 200 * MIB})
     found = cost(known, HERE._replace(shapes="f4[128x128]"))
-    assert (found.item_bytes, found.item_seconds) == (400 * MIB, 4.0)
+    assert (found.item_bytes, found.seconds(2)) == (400 * MIB, 8.0)
     assert (found.memory_basis, found.time_basis) == ("estimated", "estimated")
+
+
+@pytest.mark.parametrize(("kind", "share"), [("cuda", 0.3), ("cpu", 0.0)])
+def test_of_one_batch_size_a_part_is_taken_as_fixed_on_an_accelerator_so_that_larger_ones_are_tried(
+    kind, share
+):
+    here = HERE._replace(device_kind=kind)
+    found = cost(measured(here, {2: 200 * MIB}), here)
+    assert found.fixed_seconds == pytest.approx(share * found.seconds(2))
 
 
 def test_of_other_shapes_the_nearest_in_elements_is_taken():
