@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from nodegraph.store.contents import Content
 from nodegraph.store.profiles import Measurements
-from nodegraph.store.rows import Key, Row, id_of, seal, sealed_rows, short_id, unseal
+from nodegraph.store.rows import Key, Row, id_of, pack_row, sealed, short_id, unseal
 from nodegraph.store.uses import Pace, Use, pack_pace, pack_use, unpack_pace, unpack_use
 from nodegraph.types.wire import Digest
 
@@ -116,7 +116,7 @@ class Pending:
         write_contents(connection, list(self.contents.values()), run, value_costs)
         known = value_costs.keys() - self.small.keys() - self.contents.keys()
         _raise_costs(connection, {digest: value_costs[digest] for digest in known})
-        _insert(connection, "rows", 3, sealed_rows(self.rows))
+        _insert_facts(connection, "rows", [(key, pack_row(row)) for key, row in self.rows.items()])
         if self.rows and connection.execute("SELECT 1 FROM failures LIMIT 1").fetchone():
             _for_ids(connection, "DELETE FROM failures WHERE id IN ", map(short_id, self.rows))
         _insert_facts(connection, "failures", self.failures.items())
@@ -184,10 +184,7 @@ def _sum_sizes(connection: sqlite3.Connection, contents: Sequence[Content]) -> i
 def _insert_facts(
     connection: sqlite3.Connection, table: str, payloads: Iterable[tuple[bytes, bytes]]
 ) -> None:
-    values: list[Any] = []
-    for name, payload in payloads:
-        values += (short_id(name), name, seal(table, name, payload))
-    _insert(connection, table, 3, values)
+    _insert(connection, table, 3, sealed(table, payloads))
 
 
 def _insert(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NewType, cast
 from zlib import crc32
 
@@ -85,20 +85,18 @@ def split_outputs(joined: bytes) -> tuple[Digest, ...]:
     return tuple([Digest(joined[start : start + _DIGEST_BYTES]) for start in starts])
 
 
-def sealed_rows(rows: Mapping[Key, Row]) -> list[Any]:
-    """The id, name and sealed payload of each row, one after the other."""
+def sealed(table: str, payloads: Iterable[tuple[bytes, bytes]]) -> list[Any]:
+    """The id, name and sealed payload of each entry, one after the other."""
     values: list[Any] = []
-    start, pack_seal = _TABLE_SEALS["rows"], _SEAL.pack
-    for key, (outputs, dropped, seconds, recipe, inputs, run) in rows.items():
-        joined = outputs[0] if len(outputs) == 1 else b"".join(outputs)
-        payload = _packb((joined, dropped, seconds, recipe, inputs, run))
-        values += (*id_of(key), key, pack_seal(crc32(payload, crc32(key, start))) + payload)
+    start, pack_seal = _TABLE_SEALS[table], _SEAL.pack
+    for name, payload in payloads:
+        values += (*id_of(name), name, pack_seal(crc32(payload, crc32(name, start))) + payload)
     return values
 
 
 def seal(table: str, name: bytes, payload: bytes) -> bytes:
     """Payload behind a checksum over its table, its name and itself."""
-    return crc32(payload, crc32(name, _TABLE_SEALS[table])).to_bytes(_SEAL_BYTES, "little") + payload
+    return _SEAL.pack(crc32(payload, crc32(name, _TABLE_SEALS[table]))) + payload
 
 
 def unseal(table: str, name: bytes, body: object) -> bytes | None:
