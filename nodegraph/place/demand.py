@@ -176,6 +176,7 @@ def _seconds(
         if evidence.exact:
             return fixed, item, "measured"
         return fixed + _moving_seconds(profiles, wanted, weights, since=evidence.of.mode), item, "estimated"
+    moving = _moving_seconds(profiles, wanted, weights)
     if mean_seconds is not None:
         fixed, item = _split(mean_seconds, 1, wanted)
         return fixed + moving, item, "estimated"

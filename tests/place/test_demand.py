@@ -93,7 +93,7 @@ def test_other_shapes_are_scaled_by_their_elements():
 
 
 @pytest.mark.parametrize(("kind", "share"), [("cuda", 0.3), ("cpu", 0.0)])
-def test_of_one_batch_size_a_part_is_taken_as_fixed_on_an_accelerator_so_that_larger_ones_are_tried(
+def test_with_one_batch_size_a_part_counts_as_fixed_on_an_accelerator_so_that_more_are_tried(
     kind, share
 ):
     here = HERE._replace(device_kind=kind)
