@@ -176,10 +176,11 @@ def _last_graph(store: Path) -> Path:
     Raises:
         UsageError: if the store knows of none that is still there.
     """
+    from nodegraph.plan.history import graph_file
     from nodegraph.store import Store
 
     with Store.open(store, read_only=True) as opened:
-        graphs = [Path(run.graph) for run in opened.runs()]
+        graphs = [graph_file(run.graph, store) for run in opened.runs()]
     files = [graph for graph in graphs if graph.is_file()]
     if not files:
         raise UsageError("the store has no run of a graph file that is still there; name one with --graph")

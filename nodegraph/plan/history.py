@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
 
 from nodegraph.check.checked import CheckedGraph
+from nodegraph.graph.paths import absolute_path
 from nodegraph.node.code import changed_parts
 from nodegraph.plan.keys import code_of, key_params, read_record
 from nodegraph.plan.program import Step
@@ -87,6 +89,11 @@ class NodeRecord:
 class RecordStore(Protocol):
     """The part of the store that history is read from."""
 
+    @property
+    def folder(self) -> Path:
+        """Where the store lies."""
+        ...
+
     def recall_graph(self, graph: str, /) -> bytes | None:
         """What the last runs of a graph's nodes were made of, as it was packed."""
         ...
@@ -105,7 +112,7 @@ class History:
 
     def __init__(self, store: RecordStore, graph: CheckedGraph) -> None:
         self._store = store
-        self.packed = store.recall_graph(history_id(graph))
+        self.packed = store.recall_graph(history_id(graph, store.folder))
 
     @cached_property
     def entries(self) -> dict[str, NodeEntry]:
@@ -159,14 +166,34 @@ def short_keys(calls: bytes) -> Iterable[bytes]:
     return (calls[at : at + _PREFIX] for at in range(0, len(calls), _PREFIX))
 
 
-def graph_id(graph: CheckedGraph) -> str:
-    """What the store files a graph's runs under."""
-    return str(graph.path) if graph.path is not None else graph.name
+def graph_id(graph: CheckedGraph, store: Path) -> str:
+    """What the store in a folder files a graph's runs under.
+
+    For a graph file below the folder that the store lies in, its path from there, so that a project that is
+    moved with its store is the same project.
+    """
+    if graph.path is None:
+        return graph.name
+    project = _project(store)
+    return (
+        graph.path.relative_to(project).as_posix() if graph.path.is_relative_to(project) else str(graph.path)
+    )
 
 
-def history_id(graph: CheckedGraph) -> str:
-    """What the store files a graph's history under: a sweep of it has one of its own."""
-    return f"{graph_id(graph)} ({graph.variant})" if graph.variant else graph_id(graph)
+def graph_file(graph: str, store: Path) -> Path:
+    """The file of the graph that the store in a folder files under that id; it need not be there."""
+    return _project(store) / graph
+
+
+def history_id(graph: CheckedGraph, store: Path) -> str:
+    """What the store in a folder files a graph's history under: a sweep of it has one of its own."""
+    found = graph_id(graph, store)
+    return f"{found} ({graph.variant})" if graph.variant else found
+
+
+def _project(store: Path) -> Path:
+    """The folder that a store lies in."""
+    return absolute_path(Path(), store).parent
 
 
 def describe(step: Step, files: Mapping[str, Digest], seed: int) -> NodeRecord:

@@ -92,4 +92,4 @@ def _unpacked(packed: bytes) -> Sequence[_Kept]:
 
 
 def _name(machine: Machine) -> bytes:
-    return graph_rows_name(history_id(machine.program.graph))
+    return graph_rows_name(history_id(machine.program.graph, machine.store.folder))

@@ -127,7 +127,7 @@ class _Session:
         self._failed_fast = False
         self._tables: dict[int, Table] = {}
         self._begun = False
-        self._number = store.begin_run(graph_id(program.graph), program.graph.name.encode())
+        self._number = store.begin_run(graph_id(program.graph, store.folder), program.graph.name.encode())
         self._folder = store.run_folder(self._number)
         self._hub = EventHub()
         self._log = EventLog(self._folder / "events.jsonl")
@@ -303,7 +303,7 @@ class _Session:
             entries[step.id] = identity.entry(bytes(counts.calls), outputs)
         if entries != history.entries:
             packed = pack_history(entries, self._program.steps, history)
-            self._store.remember_graph(history_id(self._program.graph), packed)
+            self._store.remember_graph(history_id(self._program.graph, self._store.folder), packed)
 
     def _result(self, finished: bool, outputs: Mapping[str, RunOutput], unpublished: list[CallError]) -> Run:
         machine = self._machine
