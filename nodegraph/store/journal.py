@@ -222,16 +222,18 @@ class Journal:
             self._examined = True
             if self.index.examine() is not None:
                 return
-        if not self.index.read_only:
-            found = [(id,) for id in ids]
+        found = [(id,) for id in ids]
 
-            def delete(connection: sqlite3.Connection) -> None:
-                connection.executemany(f"DELETE FROM {table} WHERE id IS ?", found)
-                if table == "rows":
-                    # They say of many rows together what each of them says.
-                    connection.execute("DELETE FROM tables")
+        def delete(connection: sqlite3.Connection) -> int:
+            count = connection.executemany(f"DELETE FROM {table} WHERE id IS ?", found).rowcount
+            if table == "rows":
+                # They say of many rows together what each of them says.
+                connection.execute("DELETE FROM tables")
+            return count
 
-            self.index.write(delete)
+        if not (self.index.read_only or self.index.write(delete)):
+            # They were read from an index that another thread has meanwhile replaced.
+            return
         self._warn(
             f"{self.index.path} had damaged entries; they were dropped, and what they held is computed again"
         )
