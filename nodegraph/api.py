@@ -20,20 +20,17 @@ from nodegraph.check.check import GraphLike
 from nodegraph.check.checked import CheckedGraph
 from nodegraph.events import Event
 from nodegraph.graph.problem import GraphError, Problem
-from nodegraph.place.devices import read_devices, refuse_simulated, warnings_of
-from nodegraph.place.discovery import find_devices, this_machine
-from nodegraph.place.found import Found
+from nodegraph.place.equipment import equipment
 from nodegraph.place.outlook import forecast
 from nodegraph.place.plan import Plan
-from nodegraph.place.problem import Device
 from nodegraph.plan.compile import compile_program
 from nodegraph.plan.naming import has_models
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
-from nodegraph.report import html_report, run_html, text_report
-from nodegraph.report.sweep import sweep_html, sweep_table
+from nodegraph.report import device_events, html_report, run_html, text_report
+from nodegraph.report.sweep import combinations_html, sweep_html, sweep_table
 from nodegraph.run.closing import close_at_exit, close_unused, close_when_unused
 from nodegraph.run.provenance import TraceError, trace
 from nodegraph.run.publish import PublishError
@@ -121,14 +118,14 @@ def plan_graph(graph: GraphLike, options: Options | None = None) -> Plan:
     """
     options = options or Options()
     task = _task(graph, options)
-    found, devices = _devices(task.program, options)
+    there = equipment(options.devices, uses_models=has_models(task.program), is_run=False)
     with open_store(options, read_only=True) as store, contextlib.redirect_stdout(sys.stderr):
         return forecast(
             task.program,
             store,
-            devices=devices,
+            devices=there.devices,
             jobs=options.jobs or os.cpu_count() or 1,
-            host_bytes=found[-1].auto_budget // 2,
+            host_bytes=there.host_bytes,
             selection=_selection(options),
             forced=task.forced,
         )
@@ -270,8 +267,7 @@ def _run(
     on_event: Callable[[Event], None] | None,
     cancel: threading.Event | None,
 ) -> Run:
-    found, devices = _devices(task.program, options)
-    refuse_simulated(devices, found)
+    there = equipment(options.devices, uses_models=has_models(task.program), is_run=True)
     run_options = RunOptions(
         force=task.forced,
         selection=_selection(options),
@@ -279,10 +275,7 @@ def _run(
         jobs=options.jobs,
         fail_fast=options.fail_fast,
         count_ahead=options.count_ahead,
-        memory=next((device.budget for device in devices if device.kind == "cpu"), found[-1].auto_budget),
-        devices=devices,
-        host_bytes=found[-1].auto_budget // 2,
-        warnings=warnings_of(devices, found, options.devices),
+        equipment=there,
     )
     stop = cancel or threading.Event()
     store = open_store(options)
@@ -304,28 +297,21 @@ def _run(
     return replace(run, _render=run_html)
 
 
-def _devices(program: Program, options: Options) -> tuple[Sequence[Found], tuple[Device, ...]]:
-    """What the machine has, the cpu last, and what of it calls that use models may take.
-
-    They run one at a time on the cpu, too: each uses all cores.
-    """
-    found = find_devices(this_machine(may_import_torch=has_models(program)))
-    devices = read_devices(options.devices, found)
-    return found, tuple(replace(device, lanes=1) for device in devices)
-
-
 def _sorted_by_combination(swept: Swept, run: Run, options: Options) -> Sweep:
     stopped = run.interrupted or (options.fail_fast and bool(run.errors))
     return sweep_result(swept, run, stopped=stopped, render=sweep_html)
 
 
 def _write_reports(run: Run, task: _Task, options: Options, store: Store) -> None:
-    text = text_report(run)
+    text, combinations = text_report(run), ""
     if task.swept.axes:
-        text += f"\n{sweep_table(_sorted_by_combination(task.swept, run, options))}\n"
+        sweep = _sorted_by_combination(task.swept, run, options)
+        text, combinations = f"{text}\n{sweep_table(sweep)}\n", combinations_html(sweep)
+    events = device_events(run.folder / "events.jsonl")
     try:
+        page = html_report(run, task.program.graph, events, combinations=combinations)
         (run.folder / "report.txt").write_text(text, encoding="utf-8")
-        (run.folder / "report.html").write_text(html_report(run, task.program.graph), encoding="utf-8")
+        (run.folder / "report.html").write_text(page, encoding="utf-8")
     except OSError as error:
         raise store_error(run.folder, error) from error
     store.finish_run(run.run, run.ok, text.encode())

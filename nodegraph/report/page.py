@@ -55,13 +55,16 @@ _PAGE_STYLE = (
 )
 
 
-def html_report(run: Run, graph: CheckedGraph | None = None, events: Iterable[Event] = ()) -> str:
+def html_report(
+    run: Run, graph: CheckedGraph | None = None, events: Iterable[Event] = (), *, combinations: str = ""
+) -> str:
     """The page of a run.
 
     Args:
         run: all of `run_html`.
         graph: its picture, if it is not too large.
         events: what ran on which device, as `device_events` reads it: drawn over time, if anything did.
+        combinations: of a sweep its combinations, as HTML (`combinations_html`); they come first.
     """
     lanes = lanes_of(events)
     picture = (
@@ -70,11 +73,12 @@ def html_report(run: Run, graph: CheckedGraph | None = None, events: Iterable[Ev
         else ""
     )
     devices = "" if lanes is None else _devices(lanes)
+    swept = f"<h2>Combinations</h2>{combinations}" if combinations else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_text(run.graph)}, run {run.run}</title><style>{_PAGE_STYLE}{_STYLE}</style></head><body>"
-        f'<div class="ngr">{_title(run)}{_body(run, picture, devices)}</div></body></html>\n'
+        f'<div class="ngr">{_title(run)}{swept}{_body(run, picture, devices)}</div></body></html>\n'
     )
 
 

@@ -40,12 +40,16 @@ def sweep_table(
 
 def sweep_html(sweep: Sweep) -> str:
     """A sweep as an HTML fragment for a notebook: its combinations, then its run."""
+    title = f"<h1>{escape(sweep_headline(sweep))}</h1>"
+    return f'<div class="ngr">{title}{combinations_html(sweep)}</div>{run_html(sweep.run)}'
+
+
+def combinations_html(sweep: Sweep) -> str:
+    """The combinations as an HTML table, a row each, in the style of the run report."""
     rows = (_row(sweep, entry, output_text) for entry in sweep)
     head = "".join(_cells("th", _columns(sweep)))
     body = "".join(f"<tr>{''.join(_cells('td', row))}</tr>" for row in rows)
-    title = f"<h1>{escape(sweep_headline(sweep))}</h1>"
-    combinations = f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
-    return f'<div class="ngr">{title}{combinations}</div>{run_html(sweep.run)}'
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def _columns(sweep: Sweep) -> tuple[str, ...]:

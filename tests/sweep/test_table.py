@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodegraph.report.sweep import sweep_headline, sweep_table
+from nodegraph.report.sweep import combinations_html, sweep_headline, sweep_table
 
 
 def test_table_has_a_line_per_combination_with_values_outputs_and_state(chain):
@@ -50,6 +50,14 @@ def test_sweep_without_outputs_still_says_how_each_combination_ended(bench):
 def test_report_of_the_run_holds_the_table(chain):
     swept = chain.sweep(["times.by=1,2"])
     assert (swept.run.folder / "report.txt").read_text().endswith(sweep_table(swept) + "\n")
+    page = (swept.run.folder / "report.html").read_text()
+    table = page.index(f"<h2>Combinations</h2>{combinations_html(swept)}")
+    assert page.index("</h1>") < table < page.index("<h2>Outputs</h2>")
+
+
+def test_report_of_a_run_that_is_no_sweep_has_no_combinations(chain):
+    run = chain.run()
+    assert "Combinations" not in (run.folder / "report.html").read_text()
 
 
 def test_sweep_shows_itself_in_a_notebook_with_all_text_escaped(bench):
