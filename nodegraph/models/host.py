@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from nodegraph.models.changes import What
 from nodegraph.models.modes import Mode
-from nodegraph.models.tensors import collect, tensor_bytes, watch
+from nodegraph.models.tensors import collect, release_cached, tensor_bytes, watch
 from nodegraph.types.builtin import ModelRef
 
 
@@ -141,7 +141,7 @@ class HostMemory:
             reader, self._reader = self._reader, None
         if reader is not None:
             reader.shutdown(wait=True, cancel_futures=True)
-        collect(watched)
+        _let_go(watched)
         with self._lock:
             self._tell("closed", 0, self.budget)
 
@@ -195,7 +195,7 @@ class HostMemory:
                 self._forget(copy)
             copy = self._copies[ref] = HostCopy(ref, nbytes)
             self._change("admitted", copy)
-        collect(watched)
+        _let_go(watched)
         return copy
 
     def _who_leaves(self, candidates: Iterable[HostCopy], nbytes: int) -> list[HostCopy] | None:
@@ -216,6 +216,13 @@ class HostMemory:
     def _change(self, what: What, copy: HostCopy, **details: Any) -> None:
         about = {"model": copy.ref, "mode": "resident", "nbytes": copy.nbytes}
         self._tell(what, self.tracked, self.budget, **about, **details)
+
+
+def _let_go(watched: list[Callable[[], Any]]) -> None:
+    """Have the memory of dropped copies back."""
+    if watched:
+        collect(watched)
+        release_cached("cpu")
 
 
 def advise(paths: Iterable[Path]) -> None:

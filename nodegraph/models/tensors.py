@@ -48,12 +48,25 @@ def pin(module: Any) -> None:
 
 
 def release_cached(device: str) -> None:
-    """Give back to the driver what torch keeps of a device's memory after tensors were freed."""
+    """Give back to the system what is kept of a device's memory after tensors were freed."""
     torch = sys.modules.get("torch")
-    if torch is not None and device.startswith("cuda") and torch.cuda.is_available():
+    if torch is None:
+        return
+    if device.startswith("cuda") and torch.cuda.is_available():
         torch.cuda.empty_cache()
-    elif torch is not None and device.startswith("mps") and torch.backends.mps.is_available():
+    elif device.startswith("mps") and torch.backends.mps.is_available():
         torch.mps.empty_cache()
+    elif device.startswith("cpu"):
+        _trim_heap()
+
+
+def _trim_heap() -> None:
+    """The heap of the C library does not shrink by itself when a model of many small tensors is freed."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def watch(loaded: Any) -> Callable[[], Any]:

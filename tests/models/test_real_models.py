@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from pathlib import Path
 
 import pytest
 
-from nodegraph import model
+from nodegraph import ModelRef, model
 from nodegraph.models import load_state_dict
 from nodegraph.models.changes import ResidencyChange
 from nodegraph.models.errors import DoesNotFit
@@ -126,6 +127,33 @@ def test_model_that_does_not_fit_is_refused_before_it_is_loaded(models):
         pass
     assert (error.value.need, error.value.budget) == (33_280, 33_279)
     assert made == []
+
+
+def test_memory_of_a_model_of_many_small_tensors_goes_back_to_the_system():
+    import torch
+
+    def resident_bytes():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    def load(ref, device, mode):
+        return torch.nn.ModuleList([torch.nn.Linear(64, 64) for _ in range(3000)])
+
+    size = 4 * 3000 * 65 * 64
+    with Residency(
+        {"cpu": size},
+        host_bytes=0,
+        load=load,
+        sizes=lambda ref: {"resident": size},
+        clock=lambda: 0.0,
+        on_change=lambda change: None,
+    ) as r:
+        with (
+            r.admit("cpu", [(ModelRef("test.small"), "resident")], 0) as lease,
+            lease.use(ModelRef("test.small")),
+        ):
+            loaded = resident_bytes()
+        assert r.free("cpu") == size
+    assert loaded - resident_bytes() > size * 8 // 10
 
 
 def test_bytes_of_a_module_are_those_of_parameters_and_buffers_shared_ones_once():

@@ -79,6 +79,30 @@ def test_call_that_needs_much_is_not_overtaken_by_one_that_needs_little(world, s
     assert [name for name, _, _ in w.loads] == ["big", "small"]
 
 
+def test_model_that_is_just_leaving_is_waited_for_and_comes_back(world, start):
+    w = world({"cuda:0": 100}, {"a": 60}, host_bytes=100)
+    w.use("a", device="cuda:0")
+    leaving, go_on = threading.Event(), threading.Event()
+    move = w.move
+
+    def slowly(loaded, device):
+        if device == "cpu":
+            leaving.set()
+            assert go_on.wait(PATIENCE)
+        return move(loaded, device)
+
+    w.move = slowly
+    freed = start(w.residency.free, "cuda:0")
+    assert leaving.wait(PATIENCE)
+    call = start(w.use, "a", device="cuda:0")
+    until(lambda: waiting(w, "cuda:0") == 1)
+    assert w.residency.tracked("cuda:0") == 60
+    go_on.set()
+    assert ended(freed) == 60
+    ended(call)
+    assert w.told("loaded", device="cuda:0") == [("loaded", "a"), ("loaded", "a")]
+
+
 def test_change_of_mode_waits_for_those_who_use_the_model(world, start):
     w = world({"cpu": 100}, {"a": {"resident": 60, "swap": 20}})
     with w.residency.admit("cpu", [(ref("a"), "resident")], 0) as lease, lease.use(ref("a")):
