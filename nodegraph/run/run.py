@@ -6,13 +6,14 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodegraph.events import CallFailed, Event, NodeFinished, Output, RunFinished, RunStarted, Warned
 from nodegraph.events.hub import EventHub, EventLog
-from nodegraph.place.problem import IN_FLIGHT, Device
+from nodegraph.place.equipment import Equipment
+from nodegraph.place.problem import IN_FLIGHT
 from nodegraph.plan.history import NodeRecord, graph_id, history_id, pack_history
 from nodegraph.plan.naming import has_models
 from nodegraph.plan.producers import EVERYTHING, Selection
@@ -52,10 +53,7 @@ class RunOptions:
         jobs: how many calls run at once; by default one per core.
         fail_fast: begin no further call after the first failure.
         count_ahead: list the sources once more in the background, so that progress tells how many there are.
-        memory: bytes that values held for later nodes may take; by default a share of the machine's.
-        devices: where calls that use models may run.
-        host_bytes: host memory for models that are on no device.
-        warnings: what a user should know of the devices.
+        equipment: what of the machine it may use.
     """
 
     force: frozenset[str] = frozenset()
@@ -64,10 +62,7 @@ class RunOptions:
     jobs: int | None = None
     fail_fast: bool = False
     count_ahead: bool = False
-    memory: int | None = None
-    devices: tuple[Device, ...] = ()
-    host_bytes: int = 0
-    warnings: tuple[str, ...] = ()
+    equipment: Equipment = field(default_factory=Equipment)
 
 
 def run_program(
@@ -160,9 +155,9 @@ class _Session:
         placement = Placement(
             self._program,
             self._store,
-            options.devices,
+            options.equipment.devices,
             jobs=options.jobs or os.cpu_count() or 1,
-            host_bytes=options.host_bytes,
+            host_bytes=options.equipment.host_bytes,
             emit=self._hub.emit,
             clock=lambda: time.perf_counter() - started,
         )
@@ -175,7 +170,7 @@ class _Session:
         jobs = self._options.jobs or os.cpu_count() or 1
         nodes = tuple((step.id, step.type.id) for step in self._program.steps)
         self._hub.emit(RunStarted(0.0, self._number, self._program.graph.name, nodes, jobs))
-        for message in self._options.warnings:
+        for message in self._options.equipment.warnings:
             self._hub.emit(Warned(self._machine.clock(), message))
         with captured(self._print):
             if self._options.count_ahead:
@@ -216,7 +211,7 @@ class _Session:
     def _new_flow(self, jobs: int) -> Flow:
         placement = self._machine.placement
         items = max(_ITEMS_IN_FLIGHT, 4 * jobs) if placement is None else IN_FLIGHT
-        bounds = Bounds(items, bytes_in_flight(self._options.memory))
+        bounds = Bounds(items, bytes_in_flight(self._options.equipment.held_bytes))
         return Flow(self._program, bounds, None if placement is None else placement.turns)
 
     def _demand_outputs(self, flow: Flow) -> bool:

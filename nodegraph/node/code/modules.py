@@ -9,6 +9,7 @@ from types import CodeType
 from typing import Any
 
 from nodegraph.node.code.origins import (
+    ENGINE,
     is_package,
     module_attribute,
     module_file,
@@ -23,11 +24,17 @@ _RE_EXPORTS = 100
 _NONE = frozenset[Target]()
 
 
+def own_code_of(module: str) -> str:
+    """What is own code of a function in a module: its top-level package; of the engine, that module alone."""
+    top = module.partition(".")[0]
+    return module if top == ENGINE else top
+
+
 class Modules:
     """Finds the modules that count as own code for one function; none is imported to find it.
 
     Args:
-        own: the top-level package or module of the function, which is own code wherever it lies.
+        own: the package or module of the function, which is own code wherever it lies; see `own_code_of`.
     """
 
     def __init__(self, own: str) -> None:
@@ -38,7 +45,7 @@ class Modules:
     def is_own(self, module: str) -> bool:
         """Whether a module counts by its source."""
         top = module.partition(".")[0]
-        return top == self._own or origin_of(top).kind == "code"
+        return self._own in (top, module) or origin_of(top).kind == "code"
 
     def exists(self, module: str) -> bool:
         """Whether there is a module or package of a name."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-_ENGINE = "nodegraph"
+ENGINE = "nodegraph"
 _PACKAGED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -49,7 +49,7 @@ def origin_of(top: str) -> Origin:
 
 
 def _find_origin(top: str) -> Origin:
-    if top == _ENGINE:
+    if top == ENGINE:
         return Origin("uncounted", top)
     if top == "__main__":
         return Origin("code", top)

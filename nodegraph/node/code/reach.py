@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from nodegraph.node.code.captured import Code, code_in, describe
-from nodegraph.node.code.modules import Modules
+from nodegraph.node.code.modules import Modules, own_code_of
 from nodegraph.node.code.normal import NormalForm, Reading, Reference
 from nodegraph.node.code.origins import is_package
 from nodegraph.node.code.outline import FoundFunction, Outline
@@ -47,7 +47,7 @@ class Reach:
 
     def __init__(self, start: Callable[..., Any]) -> None:
         self._place = _place(start)
-        self._modules = Modules(str(getattr(start, "__module__", "")).partition(".")[0])
+        self._modules = Modules(own_code_of(str(getattr(start, "__module__", ""))))
         self._parts = Parts()
         self._pending: list[Callable[[], None]] = []
         self._seen: set[object] = set()
