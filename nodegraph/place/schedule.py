@@ -25,6 +25,8 @@ class StagePlacement:
         mode: how its models are held, per device.
         batch: how many items a call takes, per device.
         order: its place in the order in which devices turn to stages; equal for stages that run side by side.
+            No stage has a lower one than those it waits for. A stage without models runs whenever its inputs
+            are there, whatever its order.
     """
 
     devices: tuple[str, ...]
@@ -35,7 +37,13 @@ class StagePlacement:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Calls of one stage that a device makes in one go; times in seconds since the start."""
+    """Calls of one stage that a device makes in one go; times in seconds since the start.
+
+    Attributes:
+        stage: its index in the problem.
+        first, count: which items of the stage, in their order.
+        lanes: how many of its calls run at the same time; they begin together, in waves.
+    """
 
     stage: int
     device: str
@@ -43,11 +51,15 @@ class Block:
     count: int
     start: float
     end: float
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A model gets onto a device; `source` says from where, times in seconds since the start."""
+    """A model gets onto a device; `source` says from where, times in seconds since the start.
+
+    It takes its room on the device from `start` on. A copy in host memory is gone when it is on the device.
+    """
 
     model: str
     device: str
@@ -81,7 +93,8 @@ class Refusal:
     """A stage that fits nowhere.
 
     Attributes:
-        need: bytes that one item takes in the leanest mode, on the device where that is least.
+        need: bytes that one item takes in the leanest mode, on the device where that is least; 0 where it can
+            use none of the devices.
         device, budget: the device that comes nearest, and its budget; "" and 0 if it can use none.
         message: the numbers and what would help, for people.
     """
@@ -95,7 +108,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class DeviceForecast:
-    """What a schedule takes of a device: peak bytes, model loads, and seconds at work."""
+    """What a schedule takes of a device: peak bytes, model loads, and seconds at work with all lanes."""
 
     peak: int
     loads: int

@@ -1,0 +1,168 @@
+"""Placement: a few policies simulated, the best taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nodegraph.place.arrange import Arrangement, Assignment, Packing
+from nodegraph.place.bounds import lower_bound
+from nodegraph.place.fit import all_fits
+from nodegraph.place.layout import Layout, Terms, terms_of
+from nodegraph.place.ondemand import on_demand_loads
+from nodegraph.place.outcome import schedule_of
+from nodegraph.place.policies import assignments, frugal, least_seconds
+from nodegraph.place.problem import Problem
+from nodegraph.place.refusals import refusals
+from nodegraph.place.schedule import Policy, Schedule
+from nodegraph.place.simulate import Simulation
+from nodegraph.place.wellformed import require_well_formed
+
+FIRST: tuple[tuple[Packing, bool], ...] = (("roomy", True), ("apart", True))
+"""Which stages share a turn, and whether the last of them goes first: what is tried of each policy."""
+
+THEN: tuple[tuple[Packing, bool], ...] = (
+    ("tight", True),
+    ("roomy", False),
+    ("apart", False),
+    ("tight", False),
+)
+"""What is tried of the policies that came near the best."""
+
+NEAR = 1.25
+"""How much slower a policy may be at first for its other forms to be tried."""
+
+GOOD = 1.005
+"""How near to the lower bound a schedule is good enough."""
+
+PIECES = 600
+"""About in how many pieces a simulation hands items out."""
+
+EFFORT = 1000
+"""How many pieces are simulated before the best so far is taken: so planning takes bounded time."""
+
+
+def plan_placement(problem: Problem) -> Schedule:
+    """Where, in which order, mode and batches stages run, and what that will take.
+
+    A few policies are simulated and the best is taken. What fits nowhere is refused, and what depends on it.
+
+    Raises:
+        ValueError: if the problem has no meaning; see `require_well_formed`.
+    """
+    require_well_formed(problem)
+    fits = all_fits(problem)
+    refused = refusals(problem, fits)
+    terms = terms_of(problem, fits, refused)
+    return schedule_of(_best(terms), tuple(refused.values()))
+
+
+class Contest:
+    """Layouts simulated one after the other, and the best so far."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.bound = lower_bound(terms)
+        self.effort = 0
+        self.best: Simulation | None = None
+        self._known = 0
+        self._seen: set[object] = set()
+
+    def over(self) -> bool:
+        """Whether the best is good enough, or enough was tried."""
+        best = self.best
+        return best is not None and (
+            (best.now <= GOOD * self.bound and not self.wasteful()) or self.effort >= EFFORT
+        )
+
+    def try_all(self, policy: Policy, assignment: Assignment, forms: Sequence[tuple[Packing, bool]]) -> float:
+        """Simulate forms of a policy until it is over; seconds of the best of them."""
+        seconds = math.inf
+        for packing, deep in forms:
+            if not self.over():
+                arrangement = Arrangement(self.terms, assignment, packing, deep=deep, pieces=PIECES)
+                seconds = min(seconds, self.enter(arrangement.layout(policy)))
+        return seconds
+
+    def enter(self, layout: Layout) -> float:
+        """Simulate a layout that was not seen before; its seconds."""
+        mark = (
+            tuple(tuple(way.items()) for way in layout.ways),
+            tuple(layout.order),
+            tuple(tuple(batch.items()) for batch in layout.batch),
+            tuple(turn.choices for turns in layout.turns for turn in turns),
+        )
+        if mark in self._seen:
+            return math.inf
+        self._seen.add(mark)
+        run = Simulation(self.terms, layout)
+        ended = run.run()
+        self.effort += len(run.pieces)
+        if not ended:
+            return math.inf
+        if self.best is None or self._better(run, self.best):
+            self.best = run
+        return run.now
+
+    def wasteful(self) -> bool:
+        """Whether the best loads more than loading on demand does."""
+        return self.best is not None and self._wasteful(self.best) > 0
+
+    def _wasteful(self, run: Simulation) -> int:
+        """How many loads more it takes than loading on demand does."""
+        loads = run.loads()
+        if loads <= self._known:
+            return 0
+        self._known = on_demand_loads(self.terms, loads)
+        return max(0, loads - self._known)
+
+    def _better(self, run: Simulation, best: Simulation) -> bool:
+        """Not loading more than on demand; then sooner through, or as soon with fewer loads."""
+        waste, least = self._wasteful(run), self._wasteful(best)
+        if waste != least:
+            return waste < least
+        if abs(run.now - best.now) <= 0.001 * best.now:
+            return (run.loads(), run.now) < (best.loads(), best.now)
+        return run.now < best.now
+
+
+def _best(terms: Terms) -> Simulation:
+    """The best of the policies, each in the forms that are worth a simulation."""
+    contest = Contest(terms)
+    likely: list[tuple[float, Policy, Assignment]] = [
+        (least_seconds(terms, assignment), policy, assignment) for policy, assignment in assignments(terms)
+    ]
+    tried: list[tuple[float, Policy, Assignment]] = []
+    for least, policy, assignment in sorted(likely, key=lambda one: one[0]):
+        if contest.best is None or least < contest.best.now:
+            tried.append((contest.try_all(policy, assignment, FIRST), policy, assignment))
+    for seconds, policy, assignment in sorted(tried, key=lambda one: one[0]):
+        if contest.best is not None and seconds <= NEAR * contest.best.now:
+            contest.try_all(policy, assignment, THEN)
+    if contest.wasteful():
+        contest.effort = 0
+        for policy, assignment in frugal(terms):
+            contest.try_all(policy, assignment, (*FIRST, *THEN))
+    if contest.best is None:
+        raise RuntimeError("no policy comes to an end, which is a bug of the planner")
+    return contest.best
+
+
+def next_uses(problem: Problem, schedule: Schedule, device: str) -> tuple[str, ...]:
+    """The ids of the models that a device turns to, in order: what to evict and to fetch at run time.
+
+    Calls of stages that run side by side, up to the next of another place in the order, are one turn; a model
+    comes once for each turn that needs it.
+    """
+    uses: list[str] = []
+    turn: dict[str, None] = {}
+    order = -1
+    for block in schedule.blocks:
+        placement, models = schedule.stages[block.stage], problem.stages[block.stage].models
+        if block.device != device or placement is None or not models:
+            continue
+        if placement.order != order:
+            turn, order = {}, placement.order
+        uses += [name for name in models if name not in turn]
+        turn.update(dict.fromkeys(models))
+    return tuple(uses)
