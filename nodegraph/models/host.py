@@ -44,6 +44,7 @@ class HostMemory:
         to_host, to_device: move a model; they give None for one that has to be loaded again instead.
         files: the files that loading a model reads.
         next_use: rank of a model in the order in which devices will need it.
+        by_parts: bytes of host memory behind models that devices hold by parts; copies make way for them.
         tell: is told of every change, while the lock is held.
         clock: the time in seconds.
     """
@@ -59,6 +60,7 @@ class HostMemory:
         to_device: Callable[[ModelRef, Any, str], Any] | None,
         files: Callable[[ModelRef], Iterable[Path]] | None,
         next_use: Callable[[ModelRef], float],
+        by_parts: Callable[[], int],
         tell: Tell,
         clock: Callable[[], float],
     ) -> None:
@@ -70,6 +72,7 @@ class HostMemory:
         self._to_device = to_device
         self._files = files
         self._next_use = next_use
+        self._by_parts = by_parts
         self._tell = tell
         self._clock = clock
         self._copies: dict[ModelRef, HostCopy] = {}
@@ -120,6 +123,14 @@ class HostMemory:
             with self._lock:
                 self._forget(copy)
 
+    def make_way(self) -> None:
+        """Drop copies, farthest next use first, that take room of models which devices hold by parts."""
+        with self._lock:
+            candidates = [copy for copy in self._copies.values() if copy.loaded is not None]
+            leaving = self._who_leaves(candidates, -self._free)
+            watched = self._drop(candidates if leaving is None else leaving)
+        _let_go(watched)
+
     def prefetch(self, ref: ModelRef, *, is_whole: bool) -> None:
         """Read a model in the background, unless it is here or on its way; the lock is held.
 
@@ -166,7 +177,7 @@ class HostMemory:
             with self._lock:
                 actual = tensor_bytes(loaded)
                 copy.nbytes = copy.nbytes if actual is None else actual
-                if loaded is None or self._is_closed or self.tracked > self.budget:
+                if loaded is None or self._is_closed or self._free < 0:
                     self._forget(copy)
                 else:
                     copy.loaded = loaded
@@ -186,17 +197,27 @@ class HostMemory:
             rank = self._next_use(ref)
             later = [c for c in self._copies.values() if c.loaded is not None and c.ref not in needed]
             later = [copy for copy in later if self._next_use(copy.ref) > rank]
-            leaving = self._who_leaves(later, nbytes - (self.budget - self.tracked))
+            leaving = self._who_leaves(later, nbytes - self._free)
             if leaving is None:
                 return None
-            watched = [watch(copy.loaded) for copy in leaving]
-            for copy in leaving:
-                copy.loaded = None
-                self._forget(copy)
+            watched = self._drop(leaving)
             copy = self._copies[ref] = HostCopy(ref, nbytes)
             self._change("admitted", copy)
         _let_go(watched)
         return copy
+
+    @property
+    def _free(self) -> int:
+        return self.budget - self.tracked - self._by_parts()
+
+    def _drop(self, leaving: Iterable[HostCopy]) -> list[Callable[[], Any]]:
+        """Take copies off the books; gives what tells whether they are alive."""
+        watched: list[Callable[[], Any]] = []
+        for copy in leaving:
+            watched.append(watch(copy.loaded))
+            copy.loaded = None
+            self._forget(copy)
+        return watched
 
     def _who_leaves(self, candidates: Iterable[HostCopy], nbytes: int) -> list[HostCopy] | None:
         """Of some copies those that free so many bytes, farthest next use first; None if they do not."""

@@ -32,8 +32,9 @@ class Residency:
 
     Args:
         budgets: bytes that weights and working memory may take, per device.
-        host_bytes: bytes of host memory for models that left a device or were read ahead. The device `cpu`
-            has no such level, since that is the same memory.
+        host_bytes: bytes of host memory for models that left a device or were read ahead; a model that a
+            device holds by parts (swap, offload) comes first. The device `cpu` has no such level, since that
+            is the same memory.
         load: loads a model from disk onto a device in a mode.
         sizes: bytes that a model takes on its device, for each mode it can be held in; loads nothing.
         to_host, to_device: move a resident model; they give None for one that has to be loaded again instead.
@@ -70,6 +71,7 @@ class Residency:
             to_device=to_device,
             files=files,
             next_use=self._rooms.next_use,
+            by_parts=self._rooms.by_parts,
             tell=self._rooms.tell_of_host,
             clock=clock,
         )
@@ -212,6 +214,8 @@ class Residency:
         is_whole = resident.mode == "resident"
         if ledger.has_host_level and is_whole:
             resident.loaded = self._host.take(resident.ref, ledger.name)
+        elif ledger.has_host_level:
+            self._host.make_way()
         source = "disk" if resident.loaded is None else "host"
         if resident.loaded is None:
             resident.loaded = self._load(resident.ref, ledger.name, resident.mode)

@@ -72,6 +72,16 @@ class Rooms:
             raise ModelError(f"model {described(ref)}: it cannot be held {mode!r}, only {', '.join(sizes)}")
         return Need(mode, sizes[mode])
 
+    def by_parts(self) -> int:
+        """Bytes of host memory behind models that devices hold by parts; the lock is held."""
+        return sum(
+            self.need(resident.ref, "resident").nbytes
+            for ledger in self.devices.values()
+            if ledger.has_host_level
+            for resident in ledger.residents.values()
+            if resident.mode != "resident"
+        )
+
     def require_open(self, ledger: DeviceLedger) -> None:
         """Raise if nothing may be loaded any more: DeviceLost, or RuntimeError after the end."""
         if self.is_closed:

@@ -224,6 +224,26 @@ def test_model_that_leaves_the_host_for_another_is_alive_no_more(world):
     assert [reference() is None for reference in w.alive] == [True, False, False]
 
 
+def test_model_held_by_parts_takes_host_memory_from_the_others(world):
+    w = one(world, a=60, b={"resident": 80, "swap": 10}, c=30)
+    w.use("a", device=GPU)
+    w.residency.free(GPU)
+    w.use("b", device=GPU, mode="swap")
+    assert w.residency.tracked("host") == 0
+    w.use("a", device=GPU)
+    w.residency.free(GPU)
+    assert sources(w) == [("a", "disk"), ("b", "disk"), ("a", "disk")]
+
+
+def test_model_held_by_parts_leaves_the_host_to_others_where_there_is_room(world):
+    w = one(world, a=20, b={"resident": 80, "swap": 10})
+    w.use("a", device=GPU)
+    w.residency.free(GPU)
+    w.use("b", device=GPU, mode="swap")
+    w.use("a", device=GPU)
+    assert sources(w) == [("a", "disk"), ("b", "disk"), ("a", "host")]
+
+
 def test_freed_models_wait_on_the_host(world):
     w = one(world)
     w.use("a", device=GPU)
