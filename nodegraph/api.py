@@ -29,7 +29,7 @@ from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, parse_source
 from nodegraph.plan.values import ARTIFACT, BytesMissing, StoredStream, Values
 from nodegraph.plan.walk import Walk
-from nodegraph.report import device_events, html_report, run_html, text_report
+from nodegraph.report import html_report, run_html, text_report
 from nodegraph.report.sweep import combinations_html, sweep_html, sweep_table
 from nodegraph.run.closing import close_at_exit, close_unused, close_when_unused
 from nodegraph.run.provenance import TraceError, trace
@@ -307,7 +307,7 @@ def _write_reports(run: Run, task: _Task, options: Options, store: Store) -> Non
     if task.swept.axes:
         sweep = _sorted_by_combination(task.swept, run, options)
         text, combinations = f"{text}\n{sweep_table(sweep)}\n", combinations_html(sweep)
-    events = device_events(run.folder / "events.jsonl")
+    events = _device_events(run, task.program)
     try:
         page = html_report(run, task.program.graph, events, combinations=combinations)
         (run.folder / "report.txt").write_text(text, encoding="utf-8")
@@ -315,6 +315,15 @@ def _write_reports(run: Run, task: _Task, options: Options, store: Store) -> Non
     except OSError as error:
         raise store_error(run.folder, error) from error
     store.finish_run(run.run, run.ok, text.encode())
+
+
+def _device_events(run: Run, program: Program) -> Iterable[Event]:
+    """What ran on which device, for a run that used some."""
+    if not has_models(program):
+        return ()
+    from nodegraph.report.recorded import device_events
+
+    return device_events(run.folder / "events.jsonl")
 
 
 def _selection(options: Options) -> Selection:

@@ -1,8 +1,6 @@
 """The report that stays with every run, as text and as a static HTML page; and what it reads of the log."""
 
 from nodegraph.report.page import html_report, run_html
-from nodegraph.report.recorded import device_events
 from nodegraph.report.text import text_report
-from nodegraph.report.timeline import timeline_svg
 
-__all__ = ["device_events", "html_report", "run_html", "text_report", "timeline_svg"]
+__all__ = ["html_report", "run_html", "text_report"]

@@ -10,7 +10,6 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nodegraph.models.sources import named
 from nodegraph.plan.cells import Notes
 from nodegraph.plan.history import NodeRecord
 from nodegraph.plan.lineage import Lineage
@@ -113,6 +112,8 @@ class Exports:
                 for _, digest in entries_of_output(root, step, output):
                     wire = self._store.get(digest)
                     if wire is not None:
+                        from nodegraph.models.sources import named
+
                         yield f"{step.id}.{port.name}", named(decode(wire))
 
     def _artifact(self, digest: Digest) -> Artifact | None:
