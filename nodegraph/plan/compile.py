@@ -14,6 +14,9 @@ from nodegraph.plan.convert import converter
 from nodegraph.plan.program import Feed, Level, Program, Step, Watch, output_index
 from nodegraph.plan.waits import stream_waits
 
+_LARGE = 256
+"""Nodes from which on a full collection of garbage takes longer than laying the graph out."""
+
 
 def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program:
     """Prune a graph to its targets and lay it out.
@@ -22,6 +25,8 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
         graph: the checked graph.
         targets: node ids; by default what the graph's outputs read, else all nodes that nothing reads from.
     """
+    if len(graph.nodes) < _LARGE:
+        return _compile(graph, targets)
     with _collector_paused():
         return _compile(graph, targets)
 
@@ -30,13 +35,17 @@ def compile_program(graph: CheckedGraph, targets: Sequence[str] = ()) -> Program
 def _collector_paused() -> Generator[None]:
     """Keep the garbage collector from looking, again and again, at the many objects that a program is of.
 
-    All of them stay, and so do those of the checked graph.
+    All of them stay, and so do those of the checked graph: all that there is at the end counts as old, so
+    that the collector does not look at it at once when it goes on.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if gc.get_freeze_count() == 0:
+            gc.freeze()
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 
