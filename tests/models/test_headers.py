@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nodegraph.models.errors import ModelError
 from nodegraph.models.headers import LONGEST_HEADER, StoredTensor, read_header
@@ -101,3 +103,20 @@ def test_every_truncation_of_a_file_is_noticed(disk):
     for length in range(len(whole)):
         with pytest.raises(ModelError):
             read_header(disk.bytes("cut.safetensors", whole[:length]))
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.binary(max_size=3), st.integers(0, 3)), max_size=4))
+def test_file_with_other_bytes_anywhere_is_refused_or_whole(tmp_path, edits):
+    one = {"dtype": "U8", "shape": [3], "data_offsets": [0, 3]}
+    text = json.dumps({"a": one, "b": {**one, "data_offsets": [3, 6]}}).encode()
+    content = len(text).to_bytes(8, "little") + text + bytes(6)
+    for at, new, gone in edits:
+        content = content[:at] + new + content[at + gone :]
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    try:
+        tensors = read_header(path)
+    except ModelError:
+        return
+    length = 8 + int.from_bytes(content[:8], "little")
+    assert length + sum(tensor.nbytes for tensor in tensors) == len(content)
