@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from nodegraph.check.checked import CheckedGraph, CheckedNode
 from nodegraph.show.catalog import port_text
 from nodegraph.show.drawing import chain_text, set_params, type_colours
 from nodegraph.show.layout import Box, Layout, Point, Wire, lay_out
+from nodegraph.show.lettering import px, text_width, xml_text
 from nodegraph.types.ports import Arity, Type
 
 _MARGIN = 24.0
@@ -73,7 +73,7 @@ def graph_svg(graph: CheckedGraph) -> str:
     layout = lay_out(boxes, wires)
     colours = type_colours(graph)
     legend = _legend(colours, layout.height + 30)
-    width = max(layout.width, _legend_width(colours), _text_width(graph.name, _TITLE)) + 2 * _MARGIN
+    width = max(layout.width, _legend_width(colours), text_width(graph.name, _TITLE)) + 2 * _MARGIN
     height = layout.height + 2 * _MARGIN + (58 if colours else 22)
     body = [
         *_wires(graph, wires, layout, colours),
@@ -87,11 +87,11 @@ def graph_svg(graph: CheckedGraph) -> str:
         *legend,
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="ng" viewBox="0 0 {_n(width)} {_n(height)}"'
-        f' width="{_n(width)}" height="{_n(height)}" role="img">'
-        f"<title>{_text(graph.name)}</title><style>{_STYLE}</style>"
-        f'<rect class="ground" width="{_n(width)}" height="{_n(height)}" rx="8"/>'
-        f'<text class="title" x="{_MARGIN}" y="{_MARGIN + 6}">{_text(graph.name)}</text>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="ng" viewBox="0 0 {px(width)} {px(height)}"'
+        f' width="{px(width)}" height="{px(height)}" role="img">'
+        f"<title>{xml_text(graph.name)}</title><style>{_STYLE}</style>"
+        f'<rect class="ground" width="{px(width)}" height="{px(height)}" rx="8"/>'
+        f'<text class="title" x="{_MARGIN}" y="{_MARGIN + 6}">{xml_text(graph.name)}</text>'
         f'<g transform="translate({_MARGIN} {_MARGIN + 22})">{"".join(body)}</g></svg>\n'
     )
 
@@ -106,11 +106,11 @@ def _drawn(node: CheckedNode) -> _Drawn:
 def _box(drawn: _Drawn) -> Box:
     node = drawn.node
     inputs, outputs = list(node.links), list(node.output_types)
-    labels = max((_text_width(name, _LABEL) for name in inputs), default=0.0)
-    labels += max((_text_width(name, _LABEL) for name in outputs), default=0.0) + 30
+    labels = max((text_width(name, _LABEL) for name in inputs), default=0.0)
+    labels += max((text_width(name, _LABEL) for name in outputs), default=0.0) + 30
     texts = [(node.id, _TITLE * 1.06), (node.type.id, _SMALL), (drawn.chain, _SMALL)]
     texts += [(param, _SMALL) for param in drawn.params]
-    width = max(130.0, labels, *(_text_width(text, size) for text, size in texts)) + 2 * _PADDING
+    width = max(130.0, labels, *(text_width(text, size) for text, size in texts)) + 2 * _PADDING
     height = drawn.row(drawn.rows) - _ROW / 2 + 6.0
     if drawn.params:
         height += _ROW * len(drawn.params) * 0.85 + 8.0
@@ -124,7 +124,7 @@ def _box(drawn: _Drawn) -> Box:
 
 
 def _pill(name: str) -> Box:
-    width = _text_width(name, _LABEL) + 2 * _PADDING + 6
+    width = text_width(name, _LABEL) + 2 * _PADDING + 6
     return Box(_OUTPUT + name, width, _PILL, {name: _PILL / 2}, {})
 
 
@@ -137,7 +137,7 @@ def _wires(
         path = _curve(route)
         depth = len(source.output_chain)
         reader = wire.target.removeprefix(_OUTPUT)
-        label = f"<title>{_text(f'{wire.source}.{wire.output} → {reader}')}</title>"
+        label = f"<title>{xml_text(f'{wire.source}.{wire.output} → {reader}')}</title>"
         width = (2.0, 5.5, 8.5)[min(depth, 2)]
         yield f'<path class="wire" d="{path}" stroke="{colour}" stroke-width="{width}">{label}</path>'
         if depth:
@@ -147,13 +147,13 @@ def _wires(
 
 
 def _curve(route: Sequence[Point]) -> str:
-    parts = [f"M{_n(route[0][0])} {_n(route[0][1])}"]
+    parts = [f"M{px(route[0][0])} {px(route[0][1])}"]
     for (x0, y0), (x1, y1) in zip(route[1::2], route[2::2], strict=False):
         half = (x1 - x0) / 2
         parts.append(
-            f"L{_n(x0)} {_n(y0)}C{_n(x0 + half)} {_n(y0)} {_n(x1 - half)} {_n(y1)} {_n(x1)} {_n(y1)}"
+            f"L{px(x0)} {px(y0)}C{px(x0 + half)} {px(y0)} {px(x1 - half)} {px(y1)} {px(x1)} {px(y1)}"
         )
-    parts.append(f"L{_n(route[-1][0])} {_n(route[-1][1])}")
+    parts.append(f"L{px(route[-1][0])} {px(route[-1][1])}")
     return "".join(parts)
 
 
@@ -164,16 +164,16 @@ def _node(
     x, y = layout.places[box.id]
     head = drawn.ports_top - 6.0
     summary = node.type.summary or node.type.id
-    yield f'<g transform="translate({_n(x)} {_n(y)})"><title>{_text(summary)}</title>'
-    yield f'<rect class="box" width="{_n(box.width)}" height="{_n(box.height)}" rx="7"/>'
+    yield f'<g transform="translate({px(x)} {px(y)})"><title>{xml_text(summary)}</title>'
+    yield f'<rect class="box" width="{px(box.width)}" height="{px(box.height)}" rx="7"/>'
     yield (
-        f'<path class="head" d="M.6 {_n(head)}V7a6.4 6.4 0 0 1 6.4-6.4H{_n(box.width - 7)}'
-        f'a6.4 6.4 0 0 1 6.4 6.4V{_n(head)}z"/>'
+        f'<path class="head" d="M.6 {px(head)}V7a6.4 6.4 0 0 1 6.4-6.4H{px(box.width - 7)}'
+        f'a6.4 6.4 0 0 1 6.4 6.4V{px(head)}z"/>'
     )
-    yield f'<text class="title" x="{_PADDING}" y="20">{_text(node.id)}</text>'
-    yield f'<text class="dim" x="{_PADDING}" y="36">{_text(node.type.id)}</text>'
+    yield f'<text class="title" x="{_PADDING}" y="20">{xml_text(node.id)}</text>'
+    yield f'<text class="dim" x="{_PADDING}" y="36">{xml_text(node.type.id)}</text>'
     if drawn.chain:
-        yield f'<text class="dim" x="{_PADDING}" y="53">{_text(drawn.chain)}</text>'
+        yield f'<text class="dim" x="{_PADDING}" y="53">{xml_text(drawn.chain)}</text>'
     yield from _inputs(graph, node, box, colours)
     yield from _outputs(node, box, colours)
     yield from _params(drawn, box)
@@ -187,7 +187,7 @@ def _inputs(graph: CheckedGraph, node: CheckedNode, box: Box, colours: Mapping[T
         source = node.links[name]
         colour = colours[graph.nodes[source.node].output_types[source.output]]
         yield _port(0.0, y, arity, colour, f"{name}: {port_text(port.type, arity)}" if port else name)
-        yield f'<text class="label" x="{_PADDING}" y="{_n(y + 4)}">{_text(name)}</text>'
+        yield f'<text class="label" x="{_PADDING}" y="{px(y + 4)}">{xml_text(name)}</text>'
 
 
 def _outputs(node: CheckedNode, box: Box, colours: Mapping[Type, str]) -> Iterator[str]:
@@ -195,17 +195,18 @@ def _outputs(node: CheckedNode, box: Box, colours: Mapping[Type, str]) -> Iterat
     for name, y in box.outputs.items():
         type_ = node.output_types[name]
         yield _port(box.width, y, "one", colours[type_], f"{name}: {port_text(type_, arity)}")
-        yield f'<text class="label end" x="{_n(box.width - _PADDING)}" y="{_n(y + 4)}">{_text(name)}</text>'
+        x = px(box.width - _PADDING)
+        yield f'<text class="label end" x="{x}" y="{px(y + 4)}">{xml_text(name)}</text>'
 
 
 def _params(drawn: _Drawn, box: Box) -> Iterator[str]:
     if not drawn.params:
         return
     top = drawn.row(drawn.rows) - _ROW / 2 + 4.0
-    yield f'<path class="rule" d="M{_PADDING} {_n(top)}H{_n(box.width - _PADDING)}"/>'
+    yield f'<path class="rule" d="M{_PADDING} {px(top)}H{px(box.width - _PADDING)}"/>'
     for index, text in enumerate(drawn.params):
         y = top + 16.0 + index * _ROW * 0.85
-        yield f'<text class="dim" x="{_PADDING}" y="{_n(y)}">{_text(text)}</text>'
+        yield f'<text class="dim" x="{_PADDING}" y="{px(y)}">{xml_text(text)}</text>'
 
 
 def _output(graph: CheckedGraph, box: Box, layout: Layout, colours: Mapping[Type, str]) -> Iterator[str]:
@@ -213,55 +214,34 @@ def _output(graph: CheckedGraph, box: Box, layout: Layout, colours: Mapping[Type
     source = graph.outputs[name]
     colour = colours[graph.nodes[source.node].output_types[source.output]]
     x, y = layout.places[box.id]
-    yield f'<g transform="translate({_n(x)} {_n(y)})"><title>output of the graph</title>'
-    yield f'<rect class="pill" width="{_n(box.width)}" height="{_PILL}" rx="{_PILL / 2}"/>'
+    yield f'<g transform="translate({px(x)} {px(y)})"><title>output of the graph</title>'
+    yield f'<rect class="pill" width="{px(box.width)}" height="{_PILL}" rx="{_PILL / 2}"/>'
     yield _port(0.0, _PILL / 2, "one", colour, str(source))
-    yield f'<text class="label" x="{_PADDING + 3}" y="{_PILL / 2 + 4}">{_text(name)}</text></g>'
+    yield f'<text class="label" x="{_PADDING + 3}" y="{_PILL / 2 + 4}">{xml_text(name)}</text></g>'
 
 
 def _port(x: float, y: float, arity: Arity, colour: str, title: str) -> str:
-    label = f"<title>{_text(title)}</title>"
+    label = f"<title>{xml_text(title)}</title>"
     match arity:
         case "one":
-            return f'<circle class="port" cx="{_n(x)}" cy="{_n(y)}" r="5.5" fill="{colour}">{label}</circle>'
+            return f'<circle class="port" cx="{px(x)}" cy="{px(y)}" r="5.5" fill="{colour}">{label}</circle>'
         case "stream":
-            place = f'x="{_n(x - 5)}" y="{_n(y - 5)}"'
+            place = f'x="{px(x - 5)}" y="{px(y - 5)}"'
             return (
                 f'<rect class="port" {place} width="10" height="10" rx="1.5" fill="{colour}">{label}</rect>'
             )
         case "batch":
-            path = f"M{_n(x)} {_n(y - 7)}l7 7l-7 7l-7-7z"
+            path = f"M{px(x)} {px(y - 7)}l7 7l-7 7l-7-7z"
             return f'<path class="port" d="{path}" fill="{colour}">{label}</path>'
 
 
 def _legend(colours: Mapping[Type, str], y: float) -> Iterator[str]:
     x = 4.0
     for type_, colour in sorted(colours.items(), key=lambda entry: str(entry[0])):
-        yield f'<circle cx="{_n(x)}" cy="{_n(y)}" r="4.5" fill="{colour}"/>'
-        yield f'<text class="dim" x="{_n(x + 9)}" y="{_n(y + 4)}">{_text(str(type_))}</text>'
-        x += _text_width(str(type_), _SMALL) + 26
+        yield f'<circle cx="{px(x)}" cy="{px(y)}" r="4.5" fill="{colour}"/>'
+        yield f'<text class="dim" x="{px(x + 9)}" y="{px(y + 4)}">{xml_text(str(type_))}</text>'
+        x += text_width(str(type_), _SMALL) + 26
 
 
 def _legend_width(colours: Mapping[Type, str]) -> float:
-    return sum(_text_width(str(type_), _SMALL) + 26 for type_ in colours)
-
-
-def _text_width(text: str, size: float) -> float:
-    """An upper estimate of a text's width: fonts differ, and a label must never leave its box."""
-    return size * sum(_char_width(char) for char in text)
-
-
-def _char_width(char: str) -> float:
-    if char in "iljtfrI.,:;|' ":
-        return 0.40
-    if char in "mwMW…":
-        return 0.98
-    return 1.05 if ord(char) > 0x2E7F else 0.72 if char.isupper() else 0.63
-
-
-def _text(text: str) -> str:
-    return escape("".join(char for char in text if char.isprintable()))
-
-
-def _n(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+    return sum(text_width(str(type_), _SMALL) + 26 for type_ in colours)
