@@ -24,8 +24,8 @@ from nodegraph.models.loading import load_model, model_sizes, to_device, to_host
 from nodegraph.models.residency import Residency
 from nodegraph.models.sources import described
 from nodegraph.place.models import cost, model_id, modes_of
-from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, place
-from nodegraph.place.problem import Cost, Device, Mode
+from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, may_run, place
+from nodegraph.place.problem import Cost, Device, Mode, Problem
 from nodegraph.plan.naming import uses_models
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.walk import Walk
@@ -43,6 +43,7 @@ class Placement:
 
     Attributes:
         steps: those that use models.
+        problem: what was placed last; None before `foresee`.
         turns: which of their calls are made when; used under the lock of the flow.
         residency: the models in memory.
         meters: per device.
@@ -61,6 +62,7 @@ class Placement:
     ) -> None:
         self.steps = frozenset(step.index for step in program.steps if uses_models(step.type))
         self.devices = {device.name: device for device in devices}
+        self.problem: Problem | None = None
         self.turns = Turns({device.name: device.lanes for device in devices})
         self.meters = {device.name: PeakMeter(gauge_for(device.name, device.kind)) for device in devices}
         self.residency = Residency(
@@ -84,6 +86,7 @@ class Placement:
         self._planning = threading.Lock()
         self._counts = [0] * len(program.steps)
         self._refs: dict[int, tuple[ModelRef, ...]] = {}
+        self._unknown: set[int] = set()
         self._refused: dict[int, str] = {}
         self._unfit: dict[int, str] = {}
         self._costs: dict[_CostOf, Cost] = {}
@@ -98,9 +101,19 @@ class Placement:
         with self._planning:
             self._counts = counts_of(self._program, walk)
             self._refs = known_models(self._program, walk, self._store)
+            self._unknown = {
+                index
+                for index in self.steps
+                if index not in self._refs and may_run(walk, self._program.steps[index])
+            }
             self._follow(self._place())
         if self._refused:
             raise PlacementError("\n".join(self._refused.values()))
+
+    def flows_through(self) -> bool:
+        """Whether all is placed, and no stage waits until a device is through with another."""
+        with self._planning:
+            return not self._unknown and not self.turns.takes_turns()
 
     def expect(self, step: Step, refs: tuple[ModelRef, ...]) -> None:
         """See to it that a step has a device.
@@ -141,6 +154,7 @@ class Placement:
         )
 
     def _follow(self, placed: Placed) -> None:
+        self.problem = placed.problem
         stages = {
             step: stage
             for step, stage in zip(placed.steps, placed.schedule.stages, strict=True)

@@ -6,6 +6,7 @@ import gc
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -178,6 +179,7 @@ class _Session:
             finished = self._run_passes(jobs)
         outputs, unpublished = self._outputs()
         self._remember_costs()
+        self._remember_placement()
         if finished and self._options.selection.is_all:
             self._remember_nodes()
             record_tables(self._machine, self._machine.flow.root)
@@ -209,8 +211,11 @@ class _Session:
         raise RuntimeError("the run does not settle: results keep changing when they are made again")
 
     def _new_flow(self, jobs: int) -> Flow:
+        """A flow with as many items on their way as keep all busy; more where stages wait for their turn."""
         placement = self._machine.placement
-        items = max(_ITEMS_IN_FLIGHT, 4 * jobs) if placement is None else IN_FLIGHT
+        items = max(_ITEMS_IN_FLIGHT, 4 * jobs)
+        if placement is not None and not placement.flows_through():
+            items = IN_FLIGHT
         bounds = Bounds(items, bytes_in_flight(self._options.equipment.held_bytes))
         return Flow(self._program, bounds, None if placement is None else placement.turns)
 
@@ -278,6 +283,16 @@ class _Session:
                     cached=totals.cached,
                     saved=totals.saved,
                 )
+
+    def _remember_placement(self) -> None:
+        """Keep what was placed beside the log, so that it can be placed again on other devices."""
+        placement = self._machine.placement
+        if placement is not None and placement.problem is not None:
+            from nodegraph.place.replay import RECORD, pack_problem
+
+            # On a full disk the store tells it.
+            with suppress(OSError):
+                (self._folder / RECORD).write_bytes(pack_problem(placement.problem))
 
     def _remember_nodes(self) -> None:
         """Write down what each node was made of, for the reasons of the next plan and run."""

@@ -69,6 +69,11 @@ class Turns:
         stage = self._stages.get(step)
         return stage is None or any(self._order.get(device, 0) == stage.order for device in stage.devices)
 
+    def takes_turns(self) -> bool:
+        """Whether a device makes the calls of some stages after those of others."""
+        orders = {(device, stage.order) for stage in self._stages.values() for device in stage.devices}
+        return len(orders) > len({device for device, _ in orders})
+
     def placement(self, step: int) -> StagePlacement:
         """Where a step runs."""
         return self._stages[step]
