@@ -8,6 +8,7 @@ from typing import Literal
 
 from nodegraph.place.fit import Fit, Held
 from nodegraph.place.layout import Layout, Terms, Turn
+from nodegraph.place.problem import Mode
 from nodegraph.place.schedule import Policy
 
 Packing = Literal["apart", "roomy", "tight"]
@@ -98,7 +99,7 @@ class Arrangement:
         return [{device: on[self.alike[device]] for device in on} for on in ways]
 
     def _hold_alike(self, ways: list[dict[int, Fit]], device: int, model: str, stages: list[int]) -> None:
-        modes = {how for stage in stages for name, how in ways[stage][device].held if name == model}
+        modes: set[Mode] = {how for s in stages for name, how in ways[s][device].held if name == model}
         if len(modes) < 2:
             return
         lean: dict[int, Fit] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nodegraph.place.fit import Held
 from nodegraph.place.layout import Turn
@@ -163,6 +163,19 @@ class DeviceMemory:
         self.weights += self._size(held)
         self.peak = max(self.peak, self.weights + self.running)
         return load
+
+    def forget_unused(self, used: Mapping[str, Sequence[float]]) -> None:
+        """Leave out loads from disk after which no call used the model; `used` says when calls began."""
+        kept: list[Load] = []
+        for load in self.loads:
+            gone = [one for one in self.evictions if one.model == load.model and one.at >= load.end]
+            until = gone[0].at if gone else math.inf
+            needed = any(load.start <= at < until or at == load.end for at in used.get(load.model, ()))
+            if needed or load.source == "host" or (gone and gone[0].to == "host"):
+                kept.append(load)
+            elif gone:
+                self.evictions.remove(gone[0])
+        self.loads = kept
 
     def enter(self, nbytes: int) -> None:
         """Calls begin that work in so many bytes."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from nodegraph.place.fit import Fit, Held
-from nodegraph.place.layout import Terms
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 
-STEPS = 4000
-"""How many calls are looked at; what comes after them is left out of the count."""
+from nodegraph.place.fit import Fit, Held
+from nodegraph.place.problem import Model
+from nodegraph.place.simulate import Piece, Simulation
+
+CALLS = 2000
+"""About how many calls of a device are looked at; those in between are taken to load nothing."""
 
 
 class LeastRecent:
     """The models of one device, the one used longest ago first."""
 
-    def __init__(self, terms: Terms, budget: int) -> None:
-        self.models, self.budget = terms.problem.models, budget
+    def __init__(self, models: Mapping[str, Model], budget: int) -> None:
+        self.models, self.budget = models, budget
         self.held: dict[Held, int] = {}
         self.weights = 0
 
@@ -34,35 +38,31 @@ class LeastRecent:
         return loads
 
 
-def on_demand_loads(terms: Terms, enough: int) -> int:
-    """Model loads if items pass all stages one after the other, each on the next device of its fastest kind.
-
-    Counting ends at `enough`, at a round in which nothing is loaded, or after `STEPS` calls.
-    """
-    problem = terms.problem
-    able = {stage: fastest_kind(terms, stage) for stage in terms.stages}
-    calls = [
-        (stage, able[stage], terms.counts[stage]) for stage in terms.stages if problem.stages[stage].models
-    ]
-    caches = [LeastRecent(terms, device.budget) for device in problem.devices]
-    most = max(terms.counts, default=0)
-    loads = steps = quiet = 0
-    for item in range(most):
-        before = loads
-        for stage, on, count in calls:
-            for call in range(-(-item * count // most), -(-(item + 1) * count // most)):
-                device = on[call % len(on)]
-                loads += caches[device].call(terms.fits[stage][device][0])
-                steps += 1
-        quiet = 0 if loads > before else quiet + 1
-        if loads >= enough or steps > STEPS or quiet > 2 * len(problem.devices):
-            break
-    return loads
+def needless_loads(run: Simulation) -> int:
+    """How many loads more a simulation has than if devices made their calls item by item, on demand."""
+    by_device: list[list[Piece]] = [[] for _ in run.workers]
+    for piece in run.pieces:
+        if run.layout.ways[piece.stage][piece.device].held:
+            by_device[piece.device].append(piece)
+    return sum(max(0, _needless(run, device, pieces)) for device, pieces in enumerate(by_device))
 
 
-def fastest_kind(terms: Terms, stage: int) -> list[int]:
-    """The devices of the fastest kind that a stage fits on."""
-    able = terms.able(stage)
-    quick = min(able, key=lambda device: terms.fits[stage][device][0].cost.seconds(1))
-    kind = terms.problem.devices[quick].kind
-    return [device for device in able if terms.problem.devices[device].kind == kind]
+def _needless(run: Simulation, device: int, pieces: Sequence[Piece]) -> int:
+    loads = len(run.memories[device].loads)
+    if loads <= len({held for piece in pieces for held in run.layout.ways[piece.stage][device].held}):
+        return 0
+    budget = run.terms.problem.devices[device].budget
+    cache = LeastRecent(run.terms.problem.models, budget)
+    step = max(1, sum(piece.count for piece in pieces) // CALLS)
+    counted = 0
+    for _, stage in heapq.merge(*(_items(run, piece, step) for piece in pieces)):
+        counted += cache.call(run.layout.ways[stage][device])
+        if counted >= loads:
+            return 0
+    return loads - counted
+
+
+def _items(run: Simulation, piece: Piece, step: int) -> Iterator[tuple[float, int]]:
+    """When items of a piece come, as a share of all of its stage, and the stage."""
+    count = run.terms.counts[piece.stage]
+    return ((item / count, piece.stage) for item in range(piece.first, piece.first + piece.count, step))

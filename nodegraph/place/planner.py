@@ -9,9 +9,9 @@ from nodegraph.place.arrange import Arrangement, Assignment, Packing
 from nodegraph.place.bounds import lower_bound
 from nodegraph.place.fit import all_fits
 from nodegraph.place.layout import Layout, Terms, terms_of
-from nodegraph.place.ondemand import on_demand_loads
+from nodegraph.place.ondemand import needless_loads
 from nodegraph.place.outcome import schedule_of
-from nodegraph.place.policies import assignments, frugal, least_seconds
+from nodegraph.place.policies import assignments, least_seconds
 from nodegraph.place.problem import Problem
 from nodegraph.place.refusals import refusals
 from nodegraph.place.schedule import Policy, Schedule
@@ -34,6 +34,9 @@ NEAR = 1.25
 
 GOOD = 1.005
 """How near to the lower bound a schedule is good enough."""
+
+FRUGAL = 1.25
+"""How many times as long a schedule may take that spares loads which calls item by item would not need."""
 
 PIECES = 600
 """About in how many pieces a simulation hands items out."""
@@ -65,7 +68,7 @@ class Contest:
         self.bound = lower_bound(terms)
         self.effort = 0
         self.best: Simulation | None = None
-        self._known = 0
+        self._needless = 0
         self._seen: set[object] = set()
 
     def over(self) -> bool:
@@ -100,27 +103,23 @@ class Contest:
         self.effort += len(run.pieces)
         if not ended:
             return math.inf
-        if self.best is None or self._better(run, self.best):
-            self.best = run
+        needless = needless_loads(run)
+        if self._better(run, needless):
+            self.best, self._needless = run, needless
         return run.now
 
     def wasteful(self) -> bool:
-        """Whether the best loads more than loading on demand does."""
-        return self.best is not None and self._wasteful(self.best) > 0
+        """Whether the best loads more than calls item by item would on demand."""
+        return self.best is not None and self._needless > 0
 
-    def _wasteful(self, run: Simulation) -> int:
-        """How many loads more it takes than loading on demand does."""
-        loads = run.loads()
-        if loads <= self._known:
-            return 0
-        self._known = on_demand_loads(self.terms, loads)
-        return max(0, loads - self._known)
-
-    def _better(self, run: Simulation, best: Simulation) -> bool:
-        """Not loading more than on demand; then sooner through, or as soon with fewer loads."""
-        waste, least = self._wasteful(run), self._wasteful(best)
-        if waste != least:
-            return waste < least
+    def _better(self, run: Simulation, needless: int) -> bool:
+        """Fewer needless loads, if that costs little; then sooner through, or as soon with fewer loads."""
+        best = self.best
+        if best is None:
+            return True
+        if needless != self._needless:
+            few, many = (run.now, best.now) if needless < self._needless else (best.now, run.now)
+            return (needless < self._needless) == (few <= FRUGAL * many)
         if abs(run.now - best.now) <= 0.001 * best.now:
             return (run.loads(), run.now) < (best.loads(), best.now)
         return run.now < best.now
@@ -141,8 +140,8 @@ def _best(terms: Terms) -> Simulation:
             contest.try_all(policy, assignment, THEN)
     if contest.wasteful():
         contest.effort = 0
-        for policy, assignment in frugal(terms):
-            contest.try_all(policy, assignment, (*FIRST, *THEN))
+        for _, policy, assignment in sorted(tried, key=lambda one: one[0]):
+            contest.try_all(policy, assignment, THEN)
     if contest.best is None:
         raise RuntimeError("no policy comes to an end, which is a bug of the planner")
     return contest.best

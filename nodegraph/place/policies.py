@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from nodegraph.place.arrange import Assignment
 from nodegraph.place.layout import Terms
-from nodegraph.place.ondemand import fastest_kind
 from nodegraph.place.schedule import Policy
 
 SLOW = 30.0
@@ -26,18 +25,6 @@ def assignments(terms: Terms) -> Iterator[tuple[Policy, Assignment]]:
         yield "split", wrapped(terms, alike, by_segment=True)
         yield "split", spread(terms, alike)
         yield "split", spread(terms, groups(terms, alike_only=False))
-
-
-def frugal(terms: Terms) -> Iterator[tuple[Policy, Assignment]]:
-    """Ways to share stages that load little: the devices that would be used on demand, and one for all."""
-    chosen: list[tuple[int, ...]] = [()] * len(terms.counts)
-    for stage in terms.stages:
-        chosen[stage] = tuple(fastest_kind(terms, stage)[: terms.counts[stage]])
-    yield "replicated", chosen
-    for device in dict(
-        zip(reversed(terms.classes), reversed(range(len(terms.classes))), strict=True)
-    ).values():
-        yield "flow", on_one(terms, device)
 
 
 def least_seconds(terms: Terms, assignment: Assignment) -> float:

@@ -19,6 +19,13 @@ FIRST_SHARE = 0.6
 """How much of its share of what is left a device gets at once: the rest evens out what devices differ by."""
 
 
+MANY = 8
+"""For how many items a device it is no longer told call by call when devices will be through."""
+
+TIE = 1e-9
+"""Seconds that make no difference."""
+
+
 @dataclass(slots=True)
 class Piece:
     """Items of one stage that a device was handed, as a block or a part of one."""
@@ -102,10 +109,20 @@ class Simulation:
                     self._dispatch(self.workers[index])
             self._prefetch()
             if not self._events:
+                self.forget_unused()
                 return all(self.done[stage] == self.terms.counts[stage] for stage in self.terms.stages)
             self.now = self._events[0][0]
             while self._events and self._events[0][0] == self.now:
                 self._handle(heapq.heappop(self._events)[2])
+
+    def forget_unused(self) -> None:
+        """Leave out what was loaded from disk ahead of calls that another device then made."""
+        used: list[dict[str, list[float]]] = [{} for _ in self.memories]
+        for piece in self.pieces:
+            for name, _ in self.layout.ways[piece.stage][piece.device].held:
+                used[piece.device].setdefault(name, []).append(piece.start)
+        for memory, starts in zip(self.memories, used, strict=True):
+            memory.forget_unused(starts)
 
     def loads(self) -> int:
         """How many times a model got onto a device."""
@@ -236,23 +253,45 @@ class Simulation:
         return bounds[window] - (bounds[window - 1] if window else 0)
 
     def _leaves(self, worker: Worker, stage: int, rest: int) -> bool:
-        """Leave a shared stage to the others, if they are through before this device has made one call."""
-        mine = self._loading(stage, worker.index) + self._call(stage, worker.index, rest)
-        if mine <= rest / self._all_rates[stage]:
+        """Leave a shared stage to the others, if they are through before this device has made one call.
+
+        At the same time is soon enough if this device would have to load models for it.
+        """
+        loading = self._loading(stage, worker.index)
+        mine = loading + self._call(stage, worker.index, rest)
+        if mine < rest / self._all_rates[stage]:
             return False
-        others = [
-            one for one in self._rates[stage] if one != worker.index and stage not in self.workers[one].gone
-        ]
+        rates = self._rates[stage]
+        others = [one for one in rates if one != worker.index and stage not in self.workers[one].gone]
         if not others:
             return False
-        work = rest / sum(self._rates[stage][one] for one in others)
-        soonest = min(self._waits(one) + self._loading(stage, one) for one in others)
-        theirs = soonest + max(work, min(self._call(stage, one, rest) for one in others))
-        if mine <= theirs:
+        theirs = self._through(stage, others, rest)
+        if mine < theirs - TIE or (mine <= theirs + TIE and not loading):
             return False
         worker.gone.add(stage)
         self._awake.add(worker.index)
         return True
+
+    def _through(self, stage: int, devices: Sequence[int], rest: int) -> float:
+        """Seconds until devices are through with the rest of a stage, each beginning when it can."""
+        able = [(self._waits(one) + self._loading(stage, one), one) for one in devices]
+        if rest > MANY * len(able):
+            return min(able)[0] + rest / sum(self._rates[stage][one] for one in devices)
+        free = [
+            (begin + self._call(stage, one, rest), one) for begin, one in able for _ in range(self._idle(one))
+        ]
+        heapq.heapify(free)
+        end = 0.0
+        while rest > 0:
+            at, one = free[0]
+            end = max(end, at)
+            rest -= self.layout.batch[stage][one]
+            heapq.heapreplace(free, (at + self._call(stage, one, max(1, rest)), one))
+        return end
+
+    def _idle(self, device: int) -> int:
+        """How many calls a device can begin at the same time."""
+        return max(1, self.workers[device].idle)
 
     def _call(self, stage: int, device: int, rest: int) -> float:
         return self.layout.ways[stage][device].cost.seconds(min(rest, self.layout.batch[stage][device]))

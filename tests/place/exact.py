@@ -2,7 +2,7 @@
 
 Its world is that of `nodegraph.place.verify`, for devices of one lane and no host memory: a call takes its
 seconds; the loads that it needs run one after the other on its device, also before its inputs are there;
-evictions take no time. A call may begin as soon as as many items of each feed are through as it needs. Batches
+evictions take no time. A call may begin once as many items of each feed are through as it needs. Batches
 may have any size, calls any device and mode. As items are told apart by number only, what is found is the
 optimum, or less.
 """

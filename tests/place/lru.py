@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from nodegraph.place.fit import Fit, all_fits
-from nodegraph.place.problem import Problem
-from nodegraph.place.refusals import refusals
+from nodegraph.place.fit import Fit, ways
+from nodegraph.place.problem import Device, Problem
+from nodegraph.place.schedule import Block, Schedule
 
 
 class Cache:
@@ -16,6 +17,7 @@ class Cache:
     def __init__(self, problem: Problem, budget: int) -> None:
         self.problem, self.budget = problem, budget
         self.held: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self.weights = 0
         self.loads = 0
 
     def call(self, way: Fit) -> None:
@@ -23,32 +25,37 @@ class Cache:
         for held in way.held:
             if held not in self.held:
                 for other in [one for one in self.held if one[0] == held[0]]:
-                    del self.held[other]
+                    self.weights -= self.held.pop(other)
                 self.held[held] = self.problem.models[held[0]].weights[held[1]]
+                self.weights += self.held[held]
                 self.loads += 1
             self.held.move_to_end(held)
-        while sum(self.held.values()) + way.cost.working(1) > self.budget:
-            self.held.popitem(last=False)
+        while self.weights + way.cost.working(1) > self.budget:
+            self.weights -= self.held.popitem(last=False)[1]
 
 
-def lru_loads(problem: Problem) -> int:
-    """Model loads if items pass all stages one by one, calls of a stage on the devices it fits on in turn."""
-    fits = all_fits(problem)
-    out = refusals(problem, fits)
-    caches = [Cache(problem, device.budget) for device in problem.devices]
-    counts = [0 if i in out else stage.count for i, stage in enumerate(problem.stages)]
-    able = [_fastest(problem, fits[i]) if counts[i] else [] for i in range(len(counts))]
-    most = max(counts, default=0)
-    for item in range(most):
-        for stage, count in enumerate(counts):
-            for call in range(-(-item * count // most), -(-(item + 1) * count // most)):
-                device = able[stage][call % len(able[stage])]
-                caches[device].call(fits[stage][device][0])
-    return sum(cache.loads for cache in caches)
+def lru_loads(problem: Problem, schedule: Schedule) -> int:
+    """Model loads if each device makes the same calls in the same modes, item by item through all stages."""
+    return sum(_loads(problem, schedule, device) for device in problem.devices)
 
 
-def _fastest(problem: Problem, ways: Sequence[Sequence[Fit]]) -> list[int]:
-    """The devices of the fastest kind that a stage fits on."""
-    there = [device for device, one in enumerate(ways) if one]
-    quick = min(there, key=lambda d: ways[d][0].cost.seconds(1))
-    return [d for d in there if problem.devices[d].kind == problem.devices[quick].kind]
+def _loads(problem: Problem, schedule: Schedule, device: Device) -> int:
+    cache = Cache(problem, device.budget)
+    here = [block for block in schedule.blocks if block.device == device.name]
+    found: dict[int, Fit] = {}
+    for stage in {block.stage for block in here}:
+        placement = schedule.stages[stage]
+        assert placement is not None
+        mode = placement.mode[device.name]
+        found[stage] = next(
+            way for way in ways(problem, problem.stages[stage], device.kind) if way.mode == mode
+        )
+    for _, stage in heapq.merge(*(_items(problem, block) for block in here if found[block.stage].held)):
+        cache.call(found[stage])
+    return cache.loads
+
+
+def _items(problem: Problem, block: Block) -> Iterator[tuple[float, int]]:
+    """When the items of a block come, as a share of all of its stage, and the stage."""
+    count = problem.stages[block.stage].count
+    return ((item / count, block.stage) for item in range(block.first, block.first + block.count))
