@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-
-from pydantic import TypeAdapter, ValidationError
 
 from nodegraph.events.types import CallPlaced, Event, MemoryTracked, ModelLoaded, NodeFinished, RunFinished
 from nodegraph.place.peers import OnDemand, on_demand
@@ -16,11 +13,7 @@ from nodegraph.place.profiles import Circumstances, Profiles, fit_bytes, fit_lin
 from nodegraph.place.schedule import Schedule
 from nodegraph.place.shapes import UNKNOWN
 from nodegraph.place.stages import HOST
-from nodegraph.place.wellformed import require_well_formed
 from nodegraph.store.profiles import Profile, Sample, Setting, Subject
-
-RECORD = "placement.json"
-"""The file in the folder of a run that holds what was placed, as `pack_problem` writes it."""
 
 LOGGED = (CallPlaced, MemoryTracked, ModelLoaded, NodeFinished, RunFinished)
 """The events of a run's log that tell what it took."""
@@ -64,7 +57,7 @@ class Replay:
         measured: what the run took.
         problem: what ran, with what was measured of it, on the devices given.
         schedule: how it is placed there, and what that will take.
-        baseline: what it takes there if models are loaded when a call needs them.
+        baseline: what the same calls take item by item, with models loaded when a call needs them.
     """
 
     measured: Measured
@@ -76,26 +69,6 @@ class Replay:
     def loads(self) -> int:
         """Model loads of the schedule."""
         return len(self.schedule.loads)
-
-
-def pack_problem(problem: Problem) -> bytes:
-    """A problem as JSON, for the folder of its run."""
-    return _form().dump_json(problem)
-
-
-def unpack_problem(packed: bytes) -> Problem:
-    """A problem out of what `pack_problem` gave.
-
-    Raises:
-        ReplayError: if it is damaged.
-    """
-    try:
-        problem = _form().validate_json(packed)
-        require_well_formed(problem)
-    except ValueError as error:
-        what = "it is no JSON of a placement" if isinstance(error, ValidationError) else str(error)
-        raise ReplayError(f"{RECORD} of the run is damaged: {what}; run the graph again") from None
-    return problem
 
 
 def measured_by(events: Iterable[Event]) -> Measured:
@@ -123,6 +96,19 @@ def measured_by(events: Iterable[Event]) -> Measured:
     return found
 
 
+def require_calls(measured: Measured) -> None:
+    """Refuse a run that gives nothing to place.
+
+    Raises:
+        ReplayError: if it made no calls that use models.
+    """
+    if not measured.calls:
+        raise ReplayError(
+            "it made no call that uses models: its graph has none, or their results were in the store; "
+            "name a run that made some, or run with --force NODE"
+        )
+
+
 def replay(problem: Problem, measured: Measured, profiles: Profiles, devices: Sequence[Device]) -> Replay:
     """Place what a run did on devices.
 
@@ -139,16 +125,11 @@ def replay(problem: Problem, measured: Measured, profiles: Profiles, devices: Se
     Raises:
         ReplayError: if the run made no calls that use models.
     """
-    if not measured.calls:
-        raise ReplayError("it made no call that uses models")
+    require_calls(measured)
     known = _with_measured(problem, measured, profiles)
     placed = _on(known, devices) if devices else known
-    return Replay(measured, placed, plan_placement(placed), on_demand(placed))
-
-
-@cache
-def _form() -> TypeAdapter[Problem]:
-    return TypeAdapter(Problem)
+    schedule = plan_placement(placed)
+    return Replay(measured, placed, schedule, on_demand(placed, schedule))
 
 
 def _mode(mode: str) -> Mode:

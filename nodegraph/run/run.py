@@ -288,7 +288,7 @@ class _Session:
         """Keep what was placed beside the log, so that it can be placed again on other devices."""
         placement = self._machine.placement
         if placement is not None and placement.problem is not None:
-            from nodegraph.place.replay import RECORD, pack_problem
+            from nodegraph.place.record import RECORD, pack_problem
 
             # On a full disk the store tells it.
             with suppress(OSError):
