@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nodegraph.cli import cache, check, doctor, fmt, get, nodes, plan, run, schema, show, trace
+from nodegraph.cli import bench, cache, check, doctor, fmt, get, nodes, plan, run, schema, show, trace
 from nodegraph.cli.edge import command
 from nodegraph.cli.terminal import Terminal
 
@@ -48,6 +48,7 @@ app.command("schema")(command(schema.schema))
 app.command("get")(command(get.get))
 app.add_typer(cache.app, name="cache")
 app.command("trace")(command(trace.trace))
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(command(doctor.doctor))
 
 
