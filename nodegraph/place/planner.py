@@ -38,10 +38,13 @@ GOOD = 1.005
 FRUGAL = 1.25
 """How many times as long a schedule may take that spares loads which calls item by item would not need."""
 
+FAIR = 1.2
+"""How near to the lower bound a schedule is that is not worth twice the effort to better."""
+
 PIECES = 600
 """About in how many pieces a simulation hands items out."""
 
-EFFORT = 1000
+EFFORT = 1200
 """How many pieces are simulated before the best so far is taken: so planning takes bounded time."""
 
 
@@ -74,9 +77,11 @@ class Contest:
     def over(self) -> bool:
         """Whether the best is good enough, or enough was tried."""
         best = self.best
-        return best is not None and (
-            (best.now <= GOOD * self.bound and not self.wasteful()) or self.effort >= EFFORT
-        )
+        if best is None:
+            return False
+        effort = EFFORT if best.now <= FAIR * self.bound else 2 * EFFORT
+        good = best.now <= GOOD * self.bound and not self.wasteful()
+        return good or self.effort + len(best.pieces) > effort
 
     def try_all(self, policy: Policy, assignment: Assignment, forms: Sequence[tuple[Packing, bool]]) -> float:
         """Simulate forms of a policy until it is over; seconds of the best of them."""
@@ -132,7 +137,7 @@ def _best(terms: Terms) -> Simulation:
         (least_seconds(terms, assignment), policy, assignment) for policy, assignment in assignments(terms)
     ]
     tried: list[tuple[float, Policy, Assignment]] = []
-    for least, policy, assignment in sorted(likely, key=lambda one: one[0]):
+    for least, policy, assignment in [likely[0], *sorted(likely[1:], key=lambda one: one[0])]:
         if contest.best is None or least < contest.best.now:
             tried.append((contest.try_all(policy, assignment, FIRST), policy, assignment))
     for seconds, policy, assignment in sorted(tried, key=lambda one: one[0]):

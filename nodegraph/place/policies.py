@@ -8,13 +8,17 @@ from nodegraph.place.arrange import Assignment
 from nodegraph.place.layout import Terms
 from nodegraph.place.schedule import Policy
 
+NEAR = 3.0
+"""Devices that take at most so many times as long as the fastest share calls without much ado."""
+
 SLOW = 30.0
 """A device that takes so many times as long as the fastest is no help where all share the calls."""
 
 
 def assignments(terms: Terms) -> Iterator[tuple[Policy, Assignment]]:
     """The ways to share stages among devices that are tried, likely ones first."""
-    yield "replicated", replicated(terms)
+    yield "replicated", replicated(terms, NEAR)
+    yield "replicated", replicated(terms, SLOW)
     for device in dict(
         zip(reversed(terms.classes), reversed(range(len(terms.classes))), strict=True)
     ).values():
@@ -64,13 +68,13 @@ def on_one(terms: Terms, device: int) -> Assignment:
     return chosen
 
 
-def replicated(terms: Terms) -> Assignment:
-    """Every stage on all devices where it fits and that are not far too slow."""
+def replicated(terms: Terms, slow: float) -> Assignment:
+    """Every stage on all devices where it fits and that take at most `slow` times as long as the fastest."""
     chosen: list[tuple[int, ...]] = [()] * len(terms.counts)
     for stage in terms.stages:
         able = terms.able(stage)
         fastest = min(terms.pace[stage][device] for device in able)
-        chosen[stage] = tuple(d for d in able if terms.pace[stage][d] <= SLOW * fastest)
+        chosen[stage] = tuple(d for d in able if terms.pace[stage][d] <= slow * fastest)
     return chosen
 
 
@@ -175,7 +179,7 @@ def _quick(terms: Terms, part: Sequence[int], able: Sequence[int]) -> tuple[int,
     """Those devices on which a group is not far slower than on its fastest."""
     seconds = {d: sum(terms.work(s, d) for s in part) for d in able}
     fastest = min(seconds.values())
-    return tuple(d for d in able if seconds[d] <= 3 * fastest)
+    return tuple(d for d in able if seconds[d] <= NEAR * fastest)
 
 
 Sizes = Sequence[tuple[float, Sequence[float]]]
