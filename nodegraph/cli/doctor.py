@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nodegraph.cli.doctor_models import NamedModel, models_of
 from nodegraph.cli.options import AsJson, NodePacks, Quiet, StoreFolder
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from nodegraph.check.checked import CheckedGraph
     from nodegraph.node.packs import Pack
     from nodegraph.place.diagnosis import TorchSight
     from nodegraph.place.found import Found
@@ -48,11 +50,14 @@ def doctor(
     packs = load_packs(nodes or ())
     devices, found = _devices()
     findings = [*_software(), *_packs(packs), _store(store), *devices]
+    models: list[NamedModel] = []
     if graph is not None:
-        findings.append(_graph(graph))
+        checked, finding = _graph(graph)
+        models = [] if checked is None else list(models_of(checked))
+        findings += [finding, *(Finding(*model.told()) for model in models)]
     wrong = [finding for finding in findings if finding.wrong]
     if json:
-        terminal.result_json(_as_json(findings, found))
+        terminal.result_json(_as_json(findings, found, models))
     else:
         terminal.result(table([(finding.topic, finding.found or "-") for finding in findings]))
         for finding in wrong:
@@ -123,10 +128,11 @@ def _torch_sight() -> TorchSight:
         return TorchSight(0, str(error))
 
 
-def _graph(graph: Path) -> Finding:
+def _graph(graph: Path) -> tuple[CheckedGraph | None, Finding]:
     """Whether a graph could run as it is: no problems, every input given, every folder there."""
     from nodegraph.check import check
     from nodegraph.graph.problem import GraphError
+    from nodegraph.plan.naming import names_models
     from nodegraph.show.wording import counted
 
     topic = f"graph {graph}"
@@ -134,19 +140,21 @@ def _graph(graph: Path) -> Finding:
         checked = check(graph, require_inputs=True)
     except GraphError as error:
         first = error.problems[0]
-        return Finding(
+        return None, Finding(
             topic, counted(len(error.problems), "problem"), f"{first}; see nodegraph check {graph}"
         )
     missing = [
         f"{node.id}.{name}: {literal} does not exist"
         for node in checked.nodes.values()
         for name, literal in node.params.items()
-        if isinstance(literal, Path) and not literal.exists()
+        if isinstance(literal, Path) and not literal.exists() and not names_models(node.type)
     ]
-    return Finding(topic, counted(len(checked.nodes), "node"), "; ".join(missing))
+    return checked, Finding(topic, counted(len(checked.nodes), "node"), "; ".join(missing))
 
 
-def _as_json(findings: Sequence[Finding], devices: Sequence[Found]) -> dict[str, Any]:
+def _as_json(
+    findings: Sequence[Finding], devices: Sequence[Found], models: Sequence[NamedModel]
+) -> dict[str, Any]:
     from nodegraph.place.diagnosis import device_json
 
     return {
@@ -155,4 +163,5 @@ def _as_json(findings: Sequence[Finding], devices: Sequence[Found]) -> dict[str,
             {"topic": finding.topic, "found": finding.found, "problem": finding.wrong} for finding in findings
         ],
         "devices": [device_json(device) for device in devices],
+        "models": [model.as_json() for model in models],
     }

@@ -79,8 +79,13 @@ def finder(store: Store) -> FindModel:
 
 def named_models(step: Step, store: Store) -> tuple[ModelRef, ...]:
     """What a node that names models names now; raises whatever it raises."""
+    return models_named(step, finder(store))
+
+
+def models_named(step: Step, find: FindModel) -> tuple[ModelRef, ...]:
+    """What a node that names models names if they are found so; raises whatever it raises."""
     arguments = literal_arguments(step)
     if step.type.signature.wants_context:
-        arguments["ctx"] = Context.for_test(find_model=finder(store))
+        arguments["ctx"] = Context.for_test(find_model=find)
     result: Any = step.type.function(**arguments)
     return tuple(result) if step.type.signature.output_class is not None else (result,)

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 COMMANDS = ["run", "plan", "check", "fmt", "show", "nodes", "schema", "get", "trace", "doctor"]
-SUBCOMMANDS = ["stat", "ls", "why", "gc", "verify", "clear"]
+SUBCOMMANDS = [["cache", name] for name in ("stat", "ls", "why", "gc", "verify", "clear")]
+SUBCOMMANDS += [["bench", "placement"]]
 
 
 def test_doctor_tells_versions_store_packs_and_devices(run_cli, demo_env, tmp_path):
@@ -49,7 +50,7 @@ def test_doctor_tells_what_a_graph_lacks(run_cli, tmp_path, demo_env, demo_graph
     assert "does not exist" in ended.stderr
 
 
-@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + [["cache", name] for name in SUBCOMMANDS])
+@pytest.mark.parametrize("command", [[name] for name in COMMANDS] + SUBCOMMANDS)
 def test_every_command_has_help_and_the_common_options(run_cli, command):
     ended = run_cli(*command, "--help")
     assert ended.exit == 0

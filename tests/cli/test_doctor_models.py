@@ -1,0 +1,115 @@
+"""`nodegraph doctor GRAPH`: the models that a graph names, where they are and whether they are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from nodegraph import Context, ModelRef, model, node
+from nodegraph.check import check
+from nodegraph.cli.doctor import doctor
+from nodegraph.cli.doctor_models import models_of
+
+
+@model("doctor.pair", modes=("resident", "offload"))
+def load(ref: ModelRef, folder: Path, device: str, mode: str) -> bytes:
+    raise AssertionError("doctor loads nothing")
+
+
+class Pair(NamedTuple):
+    big: ModelRef
+    small: ModelRef
+
+
+@node("doctor.pair", version=1, pure=False)
+def pair(folder: Path, *, kind: str = "doctor.pair", ctx: Context) -> Pair:
+    """Name two forms of a model."""
+    print("named")
+    return Pair(ctx.find_model(kind, folder), ctx.find_model(kind, folder, dtype="float16"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model of two layers of 1,000 numbers in float32."""
+    tensors = {
+        f"layers.{at}.w": {"dtype": "F32", "shape": [1000], "data_offsets": [4000 * at, 4000 * (at + 1)]}
+        for at in range(2)
+    }
+    header = json.dumps(tensors).encode()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("{}")
+    (tmp_path / "model/model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8000))
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    file = tmp_path / "graph.json"
+    nodes = {"pair": {"type": "doctor.pair", "params": {"folder": "model"}}}
+    file.write_text(json.dumps({"nodegraph": 1, "nodes": nodes}))
+    return file
+
+
+def test_models_are_told_by_kind_source_and_weight_bytes_per_mode(graph, folder, capsys):
+    big, small = models_of(check(graph))
+    assert (big.place, small.place) == ("pair.big", "pair.small")
+    assert (big.kind, big.source, big.wrong) == ("doctor.pair", str(folder), "")
+    assert (big.sizes, small.sizes) == (
+        {"resident": 8000, "offload": 4000},
+        {"resident": 4000, "offload": 2000},
+    )
+    assert big.told()[1] == (
+        f"doctor.pair from {folder}, complete, weights as float32: resident 7.8 KiB, offload 3.9 KiB"
+    )
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("break_it", "wrong"),
+    [
+        (lambda folder: os.truncate(folder / "model.safetensors", 5000), "it is truncated"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "it has no weights"),
+        (lambda folder: folder.rename(folder.with_name("gone")), "there is no such model folder"),
+    ],
+)
+def test_model_that_is_not_whole_is_a_problem_with_what_to_do(graph, folder, capsys, break_it, wrong):
+    break_it(folder)
+    (named,) = models_of(check(graph))
+    assert (named.kind, named.source, named.ref, named.sizes) == ("doctor.pair", str(folder), None, {})
+    capsys.readouterr()
+    assert doctor(graph, store=graph.parent / "store") == 1
+    told = capsys.readouterr()
+    assert "not there or not complete" in told.out
+    assert told.err.count("problem: ") == 1
+    assert "problem: model pair: " in told.err
+    assert wrong in told.err
+
+
+def test_unknown_kind_is_a_problem_of_the_model(graph, folder):
+    document = json.loads(graph.read_text())
+    document["nodes"]["pair"]["params"]["kind"] = "doctor.none"
+    graph.write_text(json.dumps(document))
+    (named,) = models_of(check(graph))
+    assert "no pack declares a kind of model 'doctor.none'" in named.wrong
+
+
+def test_json_lists_the_models(graph, folder, capsys):
+    assert doctor(graph, store=graph.parent / "store", json=True) == 0
+    big, small = json.loads(capsys.readouterr().out)["models"]
+    assert big == {
+        "node": "pair.big",
+        "kind": "doctor.pair",
+        "source": str(folder),
+        "revision": "",
+        "dtype": "float32",
+        "variant": "",
+        "bytes": {"resident": 8000, "offload": 4000},
+        "complete": True,
+        "problem": "",
+    }
+    assert small["dtype"] == "float16"
