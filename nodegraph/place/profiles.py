@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from nodegraph.place.shapes import UNKNOWN, elements
-from nodegraph.store.profiles import LoadRate, LoadSource, Profile, Sample, Subject
+from nodegraph.store.profiles import LoadRate, LoadSource, Profile, Sample, Setting, Subject
 
 
 class Profiles(Protocol):
@@ -85,15 +85,26 @@ def nearest(profile: Profile, wanted: Circumstances) -> Evidence | None:
 
 
 def lower_bounds(profile: Profile, wanted: Circumstances) -> Points:
-    """Batches that ran out of memory in the wanted circumstances, and never got through."""
+    """Batches that ran out of memory in the wanted circumstances, and never got through.
+
+    One that took more than a larger batch which got through was that of an item unlike the others.
+    """
     found: dict[int, Sample] = {}
     for setting, sample in profile.items():
         if sample.calls or setting[:3] != wanted[:3] or wanted.shapes not in (UNKNOWN, setting.shapes):
             continue
         known = found.get(setting.batch)
-        if known is None or known.peak < sample.peak:
+        if (known is None or known.peak < sample.peak) and not _is_unlike_others(setting, sample, profile):
             found[setting.batch] = sample
     return found
+
+
+def _is_unlike_others(setting: Setting, sample: Sample, profile: Profile) -> bool:
+    return any(
+        other.calls and here.batch >= setting.batch and other.peak < sample.peak
+        for here, other in profile.items()
+        if here[:4] == setting[:4]
+    )
 
 
 def fit_bytes(points: Points) -> tuple[int, int]:

@@ -105,10 +105,13 @@ class Flow:
         """Whether a position stands for the item itself, as its fan-out node gave it."""
         return position == 0 and frame.scope is not None
 
-    def next_task(self, *, batch_size: int, running: Collection[int]) -> Task | None:
+    def next_task(
+        self, *, batch_size: int, running: Collection[int], gathering: Collection[int] = ()
+    ) -> Task | None:
         """What to do next, or None if nothing is ready.
 
-        A batch that is not full is left to grow as long as some of the `running` steps stand before it.
+        A batch that is not full is left to grow as long as some of the `running` steps stand before it, or a
+        call of its own step is about to be gathered.
         """
         if self.calls:
             return Task("call", *self.calls.pop())
@@ -123,7 +126,7 @@ class Flow:
             return Task("advance", None, 0, scope)
 
         def is_coming(step: int) -> bool:
-            return not self.program.before(step).isdisjoint(running)
+            return step in gathering or not self.program.before(step).isdisjoint(running)
 
         for step, waiting in self._unplaced():
             if waiting and not is_coming(step):

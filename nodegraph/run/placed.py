@@ -112,8 +112,9 @@ class _Turn:
         self._refs = refs_of(step, jobs[0].arguments)
         self._params = {name: value for name, value in step.node.params.items() if name != "seed"}
         self._failures: list[Failure] = []
+        self._held = 0
         stage = self._placement.turns.placement(step.index)
-        self._attempt = Attempt(stage.batch[device], stage.mode[device], device)
+        self._attempt = self._first = Attempt(stage.batch[device], stage.mode[device], device)
 
     def run(self) -> list[tuple[Frame, int]]:
         """Make the calls; returns those that are left to another device."""
@@ -166,6 +167,8 @@ class _Turn:
                 return
             self._attempt = Attempt(1, self._attempt.mode, self._attempt.device, self._attempt.freed)
             return
+        self._failures.clear()
+        self._placement.hopeless.discard(self._step.index)
         for job, outcome in zip(part, made.outcomes, strict=True):
             self._left.popleft()
             self._finish(job.call, outcome, made.seconds, job.reason)
@@ -184,8 +187,6 @@ class _Turn:
         """
         attempt, placement = self._attempt, self._placement
         working = self._cost(part[0]).working(len(part))
-        if attempt.freed:
-            placement.residency.free(attempt.device)
         needs: list[tuple[ModelRef, Mode]] = [(ref, attempt.mode) for ref in self._refs]
         meter = placement.meters[attempt.device]
         reading: Reading | None = None
@@ -196,6 +197,9 @@ class _Turn:
                 meter.measuring() as reading,
                 ExitStack() as pinned,
             ):
+                if attempt.freed:
+                    placement.residency.free(attempt.device)
+                self._held = placement.residency.tracked(attempt.device) - working
                 with reading.apart():
                     for ref in self._refs:
                         pinned.enter_context(lease.use(ref))
@@ -220,14 +224,12 @@ class _Turn:
         if lost is not None:
             release(lost)
             raise DeviceLost(self._attempt.device) from lost
-        wanting = next(
-            (one for one in outcomes if isinstance(one, Exception) and is_out_of_memory(one)), None
-        )
+        wanting = next(filter(is_out_of_memory, errors), None)
         if wanting is None:
             seconds = 0.0 if reading is None else self._ended(part, reading, is_whole=not errors)
             return Made(outcomes, seconds / len(part), isinstance(made, BaseException))
         release(wanting)
-        available = max(0, self._budget() - self._weights())
+        available = max(0, self._budget() - self._held)
         peak = reading.peak if reading is not None and reading.trusted else 0
         need = least_need(peak, requested_bytes(wanting), available)
         self._machine.store.record_measured(
@@ -255,23 +257,40 @@ class _Turn:
         label = part[0].call.frame.label
         if isinstance(attempt, Exhausted):
             self._tell(failure, label, "the item fails")
-            first = self._left.popleft()
-            self._finish(first.call, MemoryError(attempt.message), 0.0, first.reason)
-            self._failures.clear()
+            self._give_up(attempt.message)
             return True
         self._tell(failure, label, _in_words(attempt, failure.attempt))
+        self._go_on_with(attempt)
+        return attempt.device == self._device
+
+    def _give_up(self, message: str) -> None:
+        """Fail the first item. The others may be smaller: they begin anew, unless two in a row were not."""
+        first = self._left.popleft()
+        self._finish(first.call, MemoryError(message), 0.0, first.reason)
+        self._failures.clear()
+        if self._step.index not in self._placement.hopeless and self._first.device == self._device:
+            self._placement.hopeless.add(self._step.index)
+            self._go_on_with(self._first)
+
+    def _go_on_with(self, attempt: Attempt) -> None:
+        """Make the calls of the step in that way, also those of later turns."""
         self._attempt = attempt
         with self._machine.lock:
             turns = self._placement.turns
             turns.move(self._step.index, self._device, attempt.device, attempt.mode, attempt.batch)
-        return attempt.device == self._device
 
     def _after(self, failure: Failure) -> Attempt | Exhausted:
         self._failures.append(failure)
-        self._placement.learned(self._step)
-        return next_attempt(
-            failure.attempt, self._failures, self._placement.modes(self._refs), self._devices()
-        )
+        modes = self._placement.modes(self._refs)
+        return next_attempt(failure.attempt, self._failures, modes, self._devices(), self._most)
+
+    def _most(self, device: str, mode: Mode) -> int:
+        """How many items fit on a device in a mode, as far as is known."""
+        placement = self._placement
+        first = self._left[0]
+        cost = placement.cost(self._step, self._refs, device, mode, self._shapes(first), first.arguments)
+        room = placement.devices[device].budget - sum(model_sizes(ref)[mode] for ref in self._refs)
+        return max(1, (room - cost.fixed_bytes) // max(1, cost.item_bytes))
 
     def _devices(self) -> list[str]:
         """The devices that may take over, this one first."""

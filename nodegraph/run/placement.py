@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +48,7 @@ class Placement:
         turns: which of their calls are made when; used under the lock of the flow.
         residency: the models in memory.
         meters: per device.
+        hopeless: steps of which the last item that was tried did not fit anywhere.
     """
 
     def __init__(
@@ -57,8 +59,6 @@ class Placement:
         *,
         jobs: int,
         host_bytes: int,
-        emit: Callable[[Event], None],
-        clock: Callable[[], float],
     ) -> None:
         self.steps = frozenset(step.index for step in program.steps if uses_models(step.type))
         self.devices = {device.name: device for device in devices}
@@ -73,20 +73,22 @@ class Placement:
             to_host=to_host,
             to_device=to_device,
             files=weight_paths,
-            clock=clock,
+            clock=lambda: self._clock(),
             on_change=self._changed,
         )
         self._program = program
         self._store = store
         self._jobs = jobs
         self._host_bytes = host_bytes
-        self._emit = emit
-        self._clock = clock
+        self._emit: Callable[[Event], None] = _unheard
+        self._clock: Callable[[], float] = time.perf_counter
+        self._placed: Placed | None = None
         self._lanes = {device.name: threading.BoundedSemaphore(device.lanes) for device in devices}
         self._planning = threading.Lock()
         self._counts = [0] * len(program.steps)
         self._refs: dict[int, tuple[ModelRef, ...]] = {}
         self._unknown: set[int] = set()
+        self.hopeless: set[int] = set()
         self._refused: dict[int, str] = {}
         self._unfit: dict[int, str] = {}
         self._costs: dict[_CostOf, Cost] = {}
@@ -108,7 +110,14 @@ class Placement:
             }
             self._follow(self._place())
         if self._refused:
-            raise PlacementError("\n".join(self._refused.values()))
+            advice = "nothing was run; budgets are set by --devices NAME=SIZE"
+            raise PlacementError("\n".join((*self._refused.values(), advice)))
+
+    def connect(self, emit: Callable[[Event], None], clock: Callable[[], float]) -> None:
+        """Tell of what is placed, and of what happens to models, from now on."""
+        self._emit, self._clock = emit, clock
+        if self._placed is not None:
+            self._tell(self._placed)
 
     def flows_through(self) -> bool:
         """Whether all is placed, and no stage waits until a device is through with another."""
@@ -164,6 +173,7 @@ class Placement:
         self._refused = {step: message for step, message in refusals.items() if step in self.steps}
         self._unfit = dict(placed.unfit)
         self.turns.follow(stages)
+        self._placed = placed
         self._tell(placed)
 
     def _tell(self, placed: Placed) -> None:
@@ -211,11 +221,6 @@ class Placement:
             found = self._costs[name] = cost(step, refs, self._store, kind, mode, shapes, known)
         return found
 
-    def learned(self, step: Step) -> None:
-        """What calls of a step take has turned out to be otherwise."""
-        for name in [name for name in self._costs if name[0] == step.index]:
-            self._costs.pop(name, None)
-
     @contextmanager
     def lane(self, device: str) -> Generator[None]:
         """Make a call on a device: no more at a time than it has lanes."""
@@ -249,9 +254,9 @@ class Placement:
         device = next(iter(self.devices))
         modes = modes_of([ref])
         sizes = model_sizes(ref)
-        mode = next((mode for mode in modes if sizes[mode] <= self.devices[device].budget), modes[-1])
-        needs: list[tuple[ModelRef, Mode]] = [(ref, mode)]
-        with self.residency.admit(device, needs, 0) as lease, lease.use(ref) as model:
+        fitting: list[Mode] = [mode for mode in modes if sizes[mode] <= self.devices[device].budget]
+        held: Mode = fitting[0] if fitting else modes[-1]
+        with self.residency.admit(device, ((ref, held),), 0) as lease, lease.use(ref) as model:
             yield model
 
     def close(self) -> None:
@@ -278,3 +283,7 @@ class Placement:
                 self._store.record_load(device.kind, change.source, change.nbytes, change.seconds)
         elif change.what == "evicted":
             self._emit(ModelEvicted(change.time, change.device, there, name, change.to or "dropped"))
+
+
+def _unheard(event: Event) -> None:
+    del event

@@ -40,6 +40,7 @@ class Pool:
         self._more = threading.Condition(machine.lock)
         self._over = threading.Condition(machine.lock)
         self._running: list[int] = []
+        self._gathering: list[int] = []
         self._idle = 0
         self._stopping = False
         self._crash: BaseException | None = None
@@ -148,6 +149,8 @@ class Pool:
                     return task
                 elif not self._park(task):
                     self._running.append(self._step_index(task))
+                    if task.kind == "call":
+                        self._gathering.append(self._step_index(task))
                     if self._idle and not self._is_cheap(task):
                         self._more.notify()
                     return task
@@ -160,7 +163,7 @@ class Pool:
         if self._inline.is_next():
             return None if self._inline.is_busy else Task("inline", None, 0)
         running = (*self._running, self._inline.running)
-        return self._flow.next_task(batch_size=BATCH_SIZE, running=running)
+        return self._flow.next_task(batch_size=BATCH_SIZE, running=running, gathering=self._gathering)
 
     def _park(self, task: Task) -> bool:
         """Hold a task back whose function is running and must not run twice at a time."""
@@ -176,6 +179,8 @@ class Pool:
     def _give_back(self, task: Task, again: Task | None) -> None:
         with self._more:
             self._running.remove(self._step_index(task))
+            if task.kind == "call":
+                self._gathering.remove(self._step_index(task))
             if again is not None:
                 self._deferred.append(again)
             elif task.device and self._flow.turns is not None:

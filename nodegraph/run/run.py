@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -89,7 +88,8 @@ def run_program(
     """
     if options.out is not None:
         check_destinations(program, options.out)
-    session = _Session(program, store, options, on_event, cancelled, cancel, started)
+    placement = _place(program, store, options) if has_models(program) else None
+    session = _Session(program, store, options, on_event, cancelled, cancel, started, placement)
     is_large = len(program.steps) >= _LARGE
     if is_large:
         # Many objects that stay: the garbage collector need not look at them again and again.
@@ -100,6 +100,21 @@ def run_program(
         if is_large:
             gc.unfreeze()
         session.close()
+
+
+def _place(program: Program, store: Store, options: RunOptions) -> Placement:
+    """Place what is to run, by a walk over the memo."""
+    from nodegraph.run.placement import Placement
+
+    placement = Placement(
+        program,
+        store,
+        options.equipment.devices,
+        jobs=options.jobs or os.cpu_count() or 1,
+        host_bytes=options.equipment.host_bytes,
+    )
+    placement.foresee(Walk(program, store, selection=options.selection, forced=options.force))
+    return placement
 
 
 class _Session:
@@ -114,6 +129,7 @@ class _Session:
         cancelled: Callable[[], bool],
         cancel: Callable[[], None],
         started: float,
+        placement: Placement | None,
     ) -> None:
         self._program = program
         self._store = store
@@ -140,31 +156,15 @@ class _Session:
             foresight=Foresight(program, options.selection, self._is_cancelled),
             fail_fast=self._fail_fast,
             started=started,
-            placement=self._new_placement(started) if has_models(program) else None,
+            placement=placement,
         )
+        if placement is not None:
+            placement.connect(self._hub.emit, self._machine.clock)
         self._exports = (
             Exports(program, store, options.selection, options.out, self._number, self._made_of)
             if options.out is not None
             else None
         )
-
-    def _new_placement(self, started: float) -> Placement:
-        """Place what is to run, by a walk over the memo."""
-        from nodegraph.run.placement import Placement
-
-        options = self._options
-        placement = Placement(
-            self._program,
-            self._store,
-            options.equipment.devices,
-            jobs=options.jobs or os.cpu_count() or 1,
-            host_bytes=options.equipment.host_bytes,
-            emit=self._hub.emit,
-            clock=lambda: time.perf_counter() - started,
-        )
-        walk = Walk(self._program, self._store, selection=options.selection, forced=options.force)
-        placement.foresee(walk)
-        return placement
 
     def run(self) -> Run:
         """Run to the end, or as far as it goes."""
