@@ -47,6 +47,20 @@ def pin(module: Any) -> None:
                 return
 
 
+def keep_within(device: str, nbytes: int) -> None:
+    """Make torch raise its error for want of memory where this process would take more than that of a GPU.
+
+    It counts what torch keeps for later as well; what the driver takes for itself is not in it.
+    """
+    if not device.startswith("cuda"):
+        return
+    import torch as untyped
+
+    torch = cast("Any", untyped)
+    total = int(torch.cuda.get_device_properties(device).total_memory)
+    torch.cuda.set_per_process_memory_fraction(min(1.0, nbytes / total), device)
+
+
 def release_cached(device: str) -> None:
     """Give back to the system what is kept of a device's memory after tensors were freed."""
     torch = sys.modules.get("torch")

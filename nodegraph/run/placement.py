@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -24,6 +25,8 @@ from nodegraph.models.errors import ModelError
 from nodegraph.models.loading import load_model, model_sizes, to_device, to_host, weight_paths
 from nodegraph.models.residency import Residency
 from nodegraph.models.sources import described
+from nodegraph.models.tensors import keep_within
+from nodegraph.place.cuda import number_by_address
 from nodegraph.place.models import cost, model_id, modes_of
 from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, may_run, place
 from nodegraph.place.problem import Cost, Device, Mode, Problem
@@ -68,7 +71,7 @@ class Placement:
         self.residency = Residency(
             {device.name: device.budget for device in devices},
             host_bytes=host_bytes,
-            load=load_model,
+            load=self._load,
             sizes=model_sizes,
             to_host=to_host,
             to_device=to_device,
@@ -85,6 +88,8 @@ class Placement:
         self._placed: Placed | None = None
         self._lanes = {device.name: threading.BoundedSemaphore(device.lanes) for device in devices}
         self._planning = threading.Lock()
+        self._limiting = threading.Lock()
+        self._limited: set[str] = set()
         self._counts = [0] * len(program.steps)
         self._refs: dict[int, tuple[ModelRef, ...]] = {}
         self._unknown: set[int] = set()
@@ -258,6 +263,15 @@ class Placement:
         held: Mode = fitting[0] if fitting else modes[-1]
         with self.residency.admit(device, ((ref, held),), 0) as lease, lease.use(ref) as model:
             yield model
+
+    def _load(self, ref: ModelRef, device: str, mode: Mode) -> Any:
+        """Load a model; what is done on its device from then on is kept within the budget."""
+        number_by_address(os.environ)
+        with self._limiting:
+            if device not in self._limited and device in self.devices:
+                keep_within(device, self.devices[device].budget)
+                self._limited.add(device)
+        return load_model(ref, device, mode)
 
     def close(self) -> None:
         """Let go of all models."""
