@@ -53,11 +53,13 @@ MIB = 1 << 20
 
 
 def write_model(folder: Path, first: int) -> None:
-    """A model of 4 MiB in one tensor."""
-    header = json.dumps({"a.0.w": {"dtype": "U8", "shape": [4 * MIB], "data_offsets": [0, 4 * MIB]}}).encode()
+    """A model of 16 MiB in one tensor."""
+    header = json.dumps(
+        {"a.0.w": {"dtype": "U8", "shape": [16 * MIB], "data_offsets": [0, 16 * MIB]}}
+    ).encode()
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    content = struct.pack("<Q", len(header)) + header + bytes([first]) + bytes(4 * MIB - 1)
+    content = struct.pack("<Q", len(header)) + header + bytes([first]) + bytes(16 * MIB - 1)
     (folder / "model.safetensors").write_bytes(content)
 
 
@@ -67,7 +69,7 @@ def node_of(type_: str, links: dict[str, str] | None = None, **params: object) -
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which 20 items passed two models that fit into 16 MiB; run 2 found all in the store."""
+    """A project in which 20 items passed two models that fit into 64 MiB; run 2 found all in the store."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "bench_pack.py").write_text(PACK)
     write_model(folder / "a", 1)
@@ -81,7 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "graph.json").write_text(json.dumps({"nodegraph": 1, "nodes": nodes}))
     for _ in range(2):
-        ended = call(folder, "run", folder / "graph.json", "--devices", "cpu=16MiB")
+        ended = call(folder, "run", folder / "graph.json", "--devices", "cpu=64MiB")
         assert ended.exit_code == 0, ended.output
     return folder
 
@@ -100,16 +102,16 @@ def replayed(project: Path, *arguments: object) -> dict:
 
 
 def test_run_is_placed_on_devices_that_hold_one_model_with_fewer_loads_than_on_demand(project):
-    told = replayed(project, 1, "--devices", "sim:6MiB")
+    told = replayed(project, 1, "--devices", "sim:28MiB")
     assert (told["run"], told["graph"]) == (1, "graph.json")
     assert [stage["calls"] for stage in told["schedule"]["stages"] if stage["models"]] == [20, 20]
     assert told["loads"] == told["devices"]["sim:0"]["loads"] == 2
     assert told["on_demand"]["loads"] == 40
     assert told["factor"]["loads"] == 20
     assert told["factor"]["seconds"] == told["on_demand"]["seconds"] / told["seconds"] > 1
-    assert told["measured"]["devices"]["cpu"]["budget"] == 16 * MIB
+    assert told["measured"]["devices"]["cpu"]["budget"] == 64 * MIB
     assert told["measured"]["loads"] == 2
-    assert 4 * MIB < told["devices"]["sim:0"]["peak"] <= told["devices"]["sim:0"]["budget"] == 6 * MIB
+    assert 16 * MIB <= told["devices"]["sim:0"]["peak"] <= told["devices"]["sim:0"]["budget"] == 28 * MIB
 
 
 def test_without_devices_a_run_is_placed_where_it_ran_and_a_graph_stands_for_its_last_run_with_models(
@@ -125,13 +127,13 @@ def test_without_devices_a_run_is_placed_where_it_ran_and_a_graph_stands_for_its
 
 
 def test_table_tells_the_run_the_plan_loading_on_demand_and_the_factor(project):
-    ended = call(project, "bench", "placement", 1, "--devices", "sim:6MiB,sim:24GiB")
+    ended = call(project, "bench", "placement", 1, "--devices", "sim:28MiB,sim:24GiB")
     title, columns, measured, planned, on_demand, factor = ended.stdout.splitlines()
     assert title == "run 1 of graph.json: 40 calls in 2 stages with 2 models"
     assert columns.split() == ["policy", "time", "loads", "peak", "per", "device"]
     assert measured.startswith("measured ")
     assert planned.startswith("planned ")
-    assert "of 6.0 MiB, sim:1: " in planned
+    assert "of 28.0 MiB, sim:1: " in planned
     assert "item by item" in on_demand
     assert factor.startswith("loading on demand takes ")
 
@@ -190,13 +192,13 @@ def test_run_whose_record_is_gone_is_refused(project):
 
 
 def test_plan_is_made_for_devices_that_are_not_there(project):
-    given = ("--devices", "sim:24GiB,sim:6MiB", "--force", "one", "--force", "two", "--json")
+    given = ("--devices", "sim:24GiB,sim:28MiB", "--force", "one", "--force", "two", "--json")
     ended = call(project, "plan", project / "graph.json", *given)
     assert ended.exit_code == 0, ended.output
     told = json.loads(ended.stdout)
     assert {name: device["budget"] for name, device in told["devices"].items()} == {
         "sim:0": 24 << 30,
-        "sim:1": 6 * MIB,
+        "sim:1": 28 * MIB,
     }
     assert {"sim:0", "sim:1"} >= set(told["nodes"]["one"]["device"].split(","))
     assert sum(device["loads"] for device in told["devices"].values()) >= 2
