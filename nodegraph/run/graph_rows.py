@@ -6,10 +6,12 @@ do not say, and is void as tables are: when a row comes out different or is lost
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgpack as untyped_msgpack  # pyright: ignore[reportMissingTypeStubs]
+from blake3 import blake3
 
 from nodegraph.plan.history import history_id
 from nodegraph.plan.keys import call_key, graph_rows_name
@@ -37,15 +39,35 @@ def may_be_known(step: Step) -> bool:
     return step.is_simple or not any(feed.by_content for feed in step.feeds)
 
 
-def find_rows(machine: Machine) -> Mapping[Key, Row] | None:
-    """The rows that are kept of the graph, without what made their inputs; None if none are."""
+@dataclass(frozen=True, slots=True)
+class GraphRows:
+    """The rows that are kept of a graph.
+
+    Attributes:
+        nodes: stands for the ids of the nodes that they are of, in order.
+        rows: by key, without what made the inputs of the calls.
+    """
+
+    nodes: bytes
+    rows: Mapping[Key, Row]
+
+
+def find_rows(machine: Machine) -> GraphRows | None:
+    """The rows that are kept of the graph; None if none are."""
     packed = machine.store.table(_name(machine))
     if packed is None:
         return None
-    return {
+    nodes, kept = _unpacked(packed)
+    rows = {
         key: Row(split_outputs(outputs), None, seconds, recipe, b"", 0)
-        for key, outputs, seconds, recipe in _unpacked(packed)
+        for key, outputs, seconds, recipe in kept
     }
+    return GraphRows(nodes, rows)
+
+
+def stands_for(steps: Iterable[Step]) -> bytes:
+    """What stands for the ids of nodes."""
+    return blake3("\n".join([step.id for step in steps]).encode()).digest()
 
 
 def record_rows(machine: Machine, root: Frame) -> None:
@@ -54,10 +76,15 @@ def record_rows(machine: Machine, root: Frame) -> None:
     if len(steps) < _LEAST:
         return
     name = _name(machine)
+    nodes = stands_for(steps)
     calls = b"".join([machine.tally.steps[step.index].calls for step in steps])
     packed = machine.store.table(name)
-    if packed is None or calls != b"".join([kept[0][:_PREFIX] for kept in _unpacked(packed)]):
-        machine.store.record_table(name, msgpack.packb([_kept(machine, step, root) for step in steps]))
+    if packed is not None:
+        known, kept = _unpacked(packed)
+        if nodes == known and calls == b"".join([entry[0][:_PREFIX] for entry in kept]):
+            return
+    record = [nodes, [_kept(machine, step, root) for step in steps]]
+    machine.store.record_table(name, msgpack.packb(record))
 
 
 def _has_row(machine: Machine, step: Step, root: Frame) -> bool:
@@ -87,7 +114,7 @@ def _outputs(root: Frame, position: int) -> Sequence[Digest]:
     return result.digests
 
 
-def _unpacked(packed: bytes) -> Sequence[_Kept]:
+def _unpacked(packed: bytes) -> tuple[bytes, Sequence[_Kept]]:
     return msgpack.unpackb(packed, use_list=False)
 
 

@@ -13,7 +13,7 @@ from nodegraph.plan.keys import call_key
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Feed, Step
 from nodegraph.run.frames import Done
-from nodegraph.run.graph_rows import find_rows, may_be_known
+from nodegraph.run.graph_rows import find_rows, may_be_known, stands_for
 from nodegraph.run.machine import Machine, StepState
 from nodegraph.run.tables import Table, find_table, key_of_listing, key_of_step, may_stay_unwalked
 from nodegraph.store import Key, Row
@@ -48,6 +48,11 @@ class Known:
             else:
                 self._look_at_call(step)
         self._leave_unwalked()
+
+    def is_last_run(self) -> bool:
+        """Whether all there is are the calls of the graph's last run: nothing is to be noted again."""
+        steps, rows = self._program.steps, self._rows
+        return len(self.results) == len(steps) and not rows.others and rows.nodes == stands_for(steps)
 
     def _look_at_call(self, step: Step) -> None:
         machine = self._machine
@@ -153,13 +158,20 @@ class Known:
 
 
 class _Rows:
-    """The rows of calls: those of the graph's last run at once, others one by one where there may be some."""
+    """The rows of calls: those of the graph's last run at once, others one by one where there may be some.
+
+    Attributes:
+        nodes: stands for the nodes that the rows of the last run are of; empty if they are not kept together.
+        others: how many rows were asked for that are not among those.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._looked_up = False
-        rows = find_rows(machine)
-        self._rows: Mapping[Key, Row] = self._of_last_calls() if rows is None else rows
+        kept = find_rows(machine)
+        self.nodes = b"" if kept is None else kept.nodes
+        self._rows: Mapping[Key, Row] = self._of_last_calls() if kept is None else kept.rows
+        self.others = 0
 
     def _of_last_calls(self) -> Mapping[Key, Row]:
         entries = self._machine.history.entries
@@ -169,8 +181,10 @@ class _Rows:
     def get(self, key: Key, state: StepState) -> Row | None:
         """The row of a key."""
         row = self._rows.get(key)
-        if row is None and not self._is_new(state):
-            row = self._machine.store.lookup(key)
+        if row is None:
+            self.others += 1
+            if not self._is_new(state):
+                row = self._machine.store.lookup(key)
         return row
 
     def _is_new(self, state: StepState) -> bool:

@@ -139,6 +139,7 @@ class _Session:
         self._failed_fast = False
         self._tables: dict[int, Table] = {}
         self._begun = False
+        self._is_last_run = False
         self._number = store.begin_run(graph_id(program.graph, store.folder), program.graph.name.encode())
         self._folder = store.run_folder(self._number)
         self._hub = EventHub()
@@ -180,7 +181,7 @@ class _Session:
         outputs, unpublished = self._outputs()
         self._remember_costs()
         self._remember_placement()
-        if finished and self._options.selection.is_all:
+        if finished and self._options.selection.is_all and not self._is_last_run:
             self._remember_nodes()
             record_tables(self._machine, self._machine.flow.root)
         self._machine.close()
@@ -203,6 +204,7 @@ class _Session:
             self._machine.begin_pass(flow)
             known = None if number else Known(self._machine, self._options.selection)
             self._tables = {} if known is None else known.tables
+            self._is_last_run = known is not None and known.is_last_run()
             self._begun = True
             flow.start({} if known is None else known.results)
             finished = Pool(self._machine, flow, jobs).run(self._cancel)

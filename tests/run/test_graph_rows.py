@@ -143,3 +143,35 @@ def test_a_damaged_record_is_dropped_and_the_rows_count(run, store):
     assert run() == Told(0, LENGTH, total(), 1)
     assert tables(store) == 1
     assert run() == Told(0, LENGTH, total(), 0)
+
+
+def test_a_run_that_finds_all_as_it_was_writes_neither_rows_nor_history(run, store) -> None:
+    run()
+    before = recorded(store)
+    assert run().executed == 0
+    assert recorded(store) == before
+
+
+def test_a_renamed_node_is_noted_though_its_call_is_known(store) -> None:
+    def named(name: str) -> Graph:
+        graph = Graph("chain")
+        last = graph.add(draw, id="n0", k=0)
+        for place in range(1, LENGTH):
+            last = graph.add(add, id=f"{name}{place}", a=last, k=place)
+        graph.output("sum", last)
+        return graph
+
+    DRAWN.append(5)
+    run_graph(named("n"), Options(store=store))
+    close_unused()
+    before = recorded(store)
+    assert not sum(node.executed for node in run_graph(named("m"), Options(store=store)).nodes.values())
+    close_unused()
+    assert recorded(store) != before
+
+
+def recorded(store: Path) -> list[bytes]:
+    """What is kept of graphs as a whole: their rows, and what their nodes were made of."""
+    with closing(sqlite3.connect(store / "index.db")) as index:
+        found = [*index.execute("SELECT body FROM tables"), *index.execute("SELECT body FROM graphs")]
+    return [body for (body,) in found]
