@@ -104,7 +104,7 @@ class Arrangement:
             return
         lean: dict[int, Fit] = {}
         slower = 0.0
-        budget = self.devices[device].budget
+        budget, lanes = self.devices[device].budget, self.devices[device].lanes
         leanest = min(modes, key=lambda mode: self.models[model].weights[mode])
         for stage in stages:
             alike = [way for way in self.terms.fits[stage][device] if (model, leanest) in way.held]
@@ -112,7 +112,7 @@ class Arrangement:
                 return
             lean[stage] = alike[0]
             count, now = self.terms.counts[stage], ways[stage][device]
-            paces = [way.pace(budget - way.weights, count) for way in (alike[0], now)]
+            paces = [way.pace(budget - way.weights, count, lanes) for way in (alike[0], now)]
             slower += count * (paces[0] - paces[1])
         if slower <= self.models[model].load_seconds:
             for stage, way in lean.items():
@@ -149,6 +149,9 @@ class Arrangement:
         cost = way.cost
         if self.packing == "tight":
             return cost.working(1)
+        lanes = self.devices[device].lanes
+        if lanes > 1:
+            return cost.working(1) * max(1, way.at_once(budget - way.weights - self.floor[device], lanes))
         best = way.pace(budget - way.weights, self.terms.counts[stage])
         spare = SLOWER * best - cost.item_seconds
         batch = math.ceil(cost.fixed_seconds / spare) if spare > 0 else 1

@@ -19,6 +19,7 @@ class Kind:
 
     device: int
     lanes: int
+    number: int
 
 
 def least_call(way: Fit) -> float:
@@ -43,7 +44,7 @@ def lower_bound(terms: Terms) -> float:
     """
     kinds = _kinds(terms)
     paces = [[_pace(terms, stage, kind) for kind in kinds] for stage in range(len(terms.counts))]
-    return max(_work(terms, kinds, paces), _path(terms, kinds, paces))
+    return max(_work(terms, kinds, paces), _path(terms, kinds))
 
 
 def _pace(terms: Terms, stage: int, kind: Kind) -> float:
@@ -53,12 +54,11 @@ def _pace(terms: Terms, stage: int, kind: Kind) -> float:
 
 
 def _kinds(terms: Terms) -> list[Kind]:
-    lanes: dict[int, int] = {}
-    first: dict[int, int] = {}
+    alike: dict[int, list[int]] = {}
     for device, number in enumerate(terms.classes):
-        lanes[number] = lanes.get(number, 0) + terms.problem.devices[device].lanes
-        first.setdefault(number, device)
-    return [Kind(first[number], lanes[number]) for number in first]
+        alike.setdefault(number, []).append(device)
+    lanes = [terms.problem.devices[devices[0]].lanes for devices in alike.values()]
+    return [Kind(on[0], each * len(on), len(on)) for on, each in zip(alike.values(), lanes, strict=True)]
 
 
 def _work(terms: Terms, kinds: Sequence[Kind], paces: Sequence[Sequence[float]]) -> float:
@@ -120,7 +120,15 @@ def _load(terms: Terms, name: str, kind: Kind) -> float:
     return min(model.load_seconds, model.move_seconds) if through_host else model.load_seconds
 
 
-def _path(terms: Terms, kinds: Sequence[Kind], paces: Sequence[Sequence[float]]) -> float:
+def _rate(terms: Terms, stage: int, way: Fit, kind: Kind) -> float:
+    """Items a second at most that devices of a kind make of a stage: as many calls at a time as have room."""
+    there, count = terms.problem.devices[kind.device], terms.counts[stage]
+    at_once = min(count, kind.number * way.at_once(there.budget - way.weights, there.lanes))
+    pace = least_pace(way, there.budget, count)
+    return at_once / pace if pace else math.inf
+
+
+def _path(terms: Terms, kinds: Sequence[Kind]) -> float:
     """The bound from what must come after what: the first item's way, and whole stages on all devices."""
     begun: dict[int, float] = {}
     through: dict[int, float] = {}
@@ -130,9 +138,8 @@ def _path(terms: Terms, kinds: Sequence[Kind], paces: Sequence[Sequence[float]])
         call = min(least_call(way) for way, _ in ways)
         load = min(_ready(terms, way, kind) for way, kind in ways)
         rate = sum(
-            min(kind.lanes, count) / pace if pace else math.inf
-            for kind, pace in zip(kinds, paces[stage], strict=True)
-            if pace < math.inf
+            max((_rate(terms, stage, way, kind) for way in terms.fits[stage][kind.device]), default=0)
+            for kind in kinds
         )
         inputs = [begun[s] + (call_of(terms, s, kinds)) for s in terms.feeds[stage]]
         start = max([load, *inputs, *(through[source] for source in terms.gathers[stage])])

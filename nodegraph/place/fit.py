@@ -52,10 +52,16 @@ class Fit:
         calls = math.ceil(count / max(1, most))
         return math.ceil(count / calls)
 
-    def pace(self, room: int, count: int) -> float:
-        """Seconds that an item takes in a batch that fits into `room`; infinite if none does."""
-        batch = self.batch(room, count)
-        return self.cost.seconds(batch) / batch if batch else math.inf
+    def at_once(self, room: int, lanes: int) -> int:
+        """How many calls of one item have room beside each other; 0 if not even one fits."""
+        working = self.cost.working(1)
+        return min(lanes, room // working) if working else lanes
+
+    def pace(self, room: int, count: int, lanes: int = 1) -> float:
+        """Seconds per item, in batches that fit, as many lanes at work as fit; infinite if none do."""
+        at_once = max(1, self.at_once(room, lanes))
+        batch = self.batch(room // at_once, count)
+        return self.cost.seconds(batch) / batch / at_once if batch else math.inf
 
 
 def held_mode(model: Model, mode: Mode) -> Mode:
@@ -83,15 +89,15 @@ def fits(problem: Problem, stage: Stage, device: Device) -> tuple[Fit, ...]:
     """The ways in which one item of a stage fits on a device, fastest first."""
     there = [way for way in ways(problem, stage, device.kind) if way.least() <= device.budget]
     count = max(1, stage.count)
-    return tuple(sorted(there, key=lambda way: way.pace(device.budget - way.weights, count)))
+    return tuple(sorted(there, key=lambda way: way.pace(device.budget - way.weights, count, device.lanes)))
 
 
 def all_fits(problem: Problem) -> Sequence[Sequence[tuple[Fit, ...]]]:
     """Per stage and device, the ways in which one item fits, fastest first."""
-    equal = {device.name: (device.kind, device.budget) for device in problem.devices}
+    equal = {device.name: (device.kind, device.budget, device.lanes) for device in problem.devices}
     found: list[list[tuple[Fit, ...]]] = []
     for stage in problem.stages:
-        known: dict[tuple[str, int], tuple[Fit, ...]] = {}
+        known: dict[tuple[str, int, int], tuple[Fit, ...]] = {}
         for device in problem.devices:
             if equal[device.name] not in known:
                 known[equal[device.name]] = fits(problem, stage, device) if stage.count else ()

@@ -70,7 +70,7 @@ def _paces(
         if number not in known:
             there = problem.devices[device]
             fastest = [
-                way.pace(there.budget - way.weights, count) / there.lanes for way in fits[device][:1] if count
+                way.pace(there.budget - way.weights, count, there.lanes) for way in fits[device][:1] if count
             ]
             known[number] = fastest[0] if fastest else math.inf
     return [known[number] for number in classes]

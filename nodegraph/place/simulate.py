@@ -160,7 +160,9 @@ class Simulation:
         rates: dict[int, float] = {}
         for device, way in self.layout.ways[stage].items():
             batch = self.layout.batch[stage][device]
-            rates[device] = self.workers[device].lanes * batch / max(1e-9, way.cost.seconds(batch))
+            there = self.terms.problem.devices[device]
+            beside = (there.budget - way.weights) // max(1, way.cost.working(batch))
+            rates[device] = max(1, min(there.lanes, beside)) * batch / max(1e-9, way.cost.seconds(batch))
         return rates
 
     def _finish(self, piece: Piece) -> None:

@@ -128,6 +128,15 @@ def test_model_whose_components_do_not_fit_either_is_offloaded_by_layer():
     assert modes(schedule, 0) == {"cuda:0": "offload"}
 
 
+def test_leaner_mode_is_taken_where_it_leaves_room_for_more_calls_at_a_time():
+    host = Device("cpu", "cpu", 16 * GB, 8)
+    kinds: dict[str, dict[Mode, Cost]] = {"cpu": {"resident": cost(1), "offload": cost(2)}}
+    draw = Stage("draw", 80, ("a",), (), (), kinds)
+    schedule = planned((host,), (model("a", 14, offload=2),), draw)
+    assert modes(schedule, 0) == {"cpu": "offload"}
+    assert max(block.lanes for block in schedule.blocks) == 8
+
+
 def test_batch_is_the_largest_that_fits_beside_the_weights():
     draw = stage("draw", 100, ("a",), batch=32, cuda=cost(1, fixed=5, item_bytes=2))
     schedule = planned((CARD,), (model("a", 9),), draw)
