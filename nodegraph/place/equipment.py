@@ -39,10 +39,14 @@ def equipment(spec: str, *, uses_models: bool, is_run: bool) -> Equipment:
     """
     if is_run and not uses_models and spec == "auto":
         return Equipment()
-    from nodegraph.place.devices import read_devices, refuse_simulated, warnings_of
+    from nodegraph.place.devices import names_only_host, read_devices, refuse_simulated, warnings_of
     from nodegraph.place.discovery import find_devices, this_machine
+    from nodegraph.place.host import find_cpu, this_host
 
-    found = find_devices(this_machine(may_import_torch=uses_models))
+    if names_only_host(spec):
+        found = (find_cpu(this_host()),)
+    else:
+        found = find_devices(this_machine(may_import_torch=uses_models))
     devices = read_devices(spec, found)
     if is_run:
         refuse_simulated(devices, found)
