@@ -39,8 +39,8 @@ ABSENT: Final = Status("absent")
 LATER: Final = Status("later")
 """Another pass has to make bytes again first; streams with such an item are not collected in this pass."""
 
-
-NOT_HELD: Final = Status("not held")
+NOT_HELD: Final = object()
+"""In place of the value of a result that is not at hand as such."""
 
 
 class Done:
