@@ -108,10 +108,12 @@ def demand_of(
         ModelError: if a model's files are gone or damaged.
         EstimateError: if the node type's own estimate is wrong.
     """
-    models = [_model(ref, profiles, kinds) for ref in refs]
+    sizes = {ref: model_sizes(ref) for ref in refs}
+    models = [_model(ref, sizes[ref], profiles, kinds) for ref in refs]
+    weights = sum(size["resident"] for size in sizes.values())
     costs: dict[str, Mapping[Mode, Cost]] = {
         kind: {
-            mode: cost(step, refs, profiles, kind, mode, UNKNOWN, step.node.params, mean_seconds)
+            mode: cost(step, refs, weights, profiles, kind, mode, UNKNOWN, step.node.params, mean_seconds)
             for mode in modes_of(refs)
         }
         for kind in kinds
@@ -123,6 +125,7 @@ def demand_of(
 def cost(
     step: Step,
     refs: Sequence[ModelRef],
+    weights: int,
     profiles: Profiles,
     kind: str,
     mode: Mode,
@@ -130,7 +133,10 @@ def cost(
     known: Mapping[str, Any],
     mean_seconds: float | None = None,
 ) -> Cost:
-    """What the calls of a step with inputs of a shape class take; `known` are the inputs that are known."""
+    """What the calls of a step with inputs of a shape class take.
+
+    `weights` are the bytes of its models, held whole; `known` are the inputs that are known.
+    """
     estimate = None
     if step.type.memory is not None:
         estimate = bind_estimate(step.type.id, step.type.memory, known)
@@ -138,14 +144,13 @@ def cost(
         profiles,
         subject_of(step, refs),
         Circumstances(version_of(step), kind, mode, shapes),
-        weights=sum(model_sizes(ref)["resident"] for ref in refs),
+        weights=weights,
         estimate=estimate,
         mean_seconds=mean_seconds,
     )
 
 
-def _model(ref: ModelRef, profiles: Profiles, kinds: Collection[str]) -> Model:
-    weights = model_sizes(ref)
+def _model(ref: ModelRef, weights: Mapping[Mode, int], profiles: Profiles, kinds: Collection[str]) -> Model:
     kind = next((kind for kind in kinds if kind != "cpu"), "cpu")
     return Model(
         id=model_id(ref),

@@ -10,7 +10,6 @@ from typing import Any
 
 from nodegraph.events import CallPlaced, OutOfMemory, Warned
 from nodegraph.models.errors import DeviceLost, DoesNotFit, ModelError
-from nodegraph.models.loading import model_sizes
 from nodegraph.place.models import distinct, model_feeds, refs_in, subject_of, version_of
 from nodegraph.place.problem import Cost, Mode
 from nodegraph.place.shapes import shape_class
@@ -78,7 +77,10 @@ class PlacedCalls:
             PlacementError: if it fits nowhere.
             ModelError: if it cannot be told what its models take.
         """
-        self.placement.expect(call.step, refs_of(call.step, loaded.values))
+        try:
+            self.placement.expect(call.step, refs_of(call.step, loaded.values))
+        finally:
+            scatter_orphans(self.machine, self.placement)
 
     def run(self, step: Step, device: str, jobs: Sequence[Job]) -> list[tuple[Frame, int]]:
         """Make the calls of a turn; returns those that are left to another device."""
@@ -120,8 +122,9 @@ class _Turn:
         """Make the calls; returns those that are left to another device."""
         self._placement.look_ahead(self._step, self._device)
         while self._left and not self._machine.cancelled():
-            part = self._part()
+            part = [self._left[0]]
             try:
+                part = self._part()
                 made = self._try(part)
             except DeviceLost as lost:
                 return self._go_on_elsewhere(lost)
@@ -137,9 +140,9 @@ class _Turn:
 
     def alone(self) -> Made:
         """Make the one call there is; what keeps it from being made is its outcome."""
-        part = self._part()
         while True:
             try:
+                part = self._part()
                 made = self._try(part)
             except Exception as error:
                 return Made([error], 0.0)
@@ -289,7 +292,7 @@ class _Turn:
         placement = self._placement
         first = self._left[0]
         cost = placement.cost(self._step, self._refs, device, mode, self._shapes(first), first.arguments)
-        room = placement.devices[device].budget - sum(model_sizes(ref)[mode] for ref in self._refs)
+        room = placement.devices[device].budget - sum(placement.sizes(ref)[mode] for ref in self._refs)
         return max(1, (room - cost.fixed_bytes) // max(1, cost.item_bytes))
 
     def _devices(self) -> list[str]:
@@ -305,9 +308,8 @@ class _Turn:
         """The device failed: what was left goes to others, and fails by name where there is none."""
         machine = self._machine
         machine.emit(Warned(machine.clock(), str(lost)))
-        with machine.lock:
-            for step in self._placement.lose(self._device):
-                machine.flow.scatter(step)
+        self._placement.lose(self._device)
+        scatter_orphans(machine, self._placement)
         return [(job.call.frame, job.call.position) for job in self._left]
 
     def _cost(self, job: Job) -> Cost:
@@ -329,7 +331,14 @@ class _Turn:
         return self._placement.devices[self._attempt.device].budget
 
     def _weights(self) -> int:
-        return sum(model_sizes(ref)[self._attempt.mode] for ref in self._refs)
+        return sum(self._placement.sizes(ref)[self._attempt.mode] for ref in self._refs)
+
+
+def scatter_orphans(machine: Machine, placement: Placement) -> None:
+    """Look anew at the calls that wait for a place which is no more."""
+    with machine.lock:
+        for step in placement.take_orphans():
+            machine.flow.scatter(step)
 
 
 def _of_equal_models(step: Step, jobs: Sequence[Job]) -> Iterator[list[Job]]:

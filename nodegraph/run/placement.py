@@ -87,7 +87,9 @@ class Placement:
         self._clock: Callable[[], float] = time.perf_counter
         self._placed: Placed | None = None
         self._lanes = {device.name: threading.BoundedSemaphore(device.lanes) for device in devices}
+        self._lock = threading.Lock()
         self._planning = threading.Lock()
+        self._orphans: set[int] = set()
         self._limiting = threading.Lock()
         self._limited: set[str] = set()
         self._counts = [0] * len(program.steps)
@@ -97,6 +99,7 @@ class Placement:
         self._refused: dict[int, str] = {}
         self._unfit: dict[int, str] = {}
         self._costs: dict[_CostOf, Cost] = {}
+        self._sizes: dict[ModelRef, Mapping[Mode, int]] = {}
         self._at: dict[str, int] = {}
 
     def foresee(self, walk: Walk) -> None:
@@ -118,9 +121,11 @@ class Placement:
             advice = "nothing was run; budgets are set by --devices NAME=SIZE"
             raise PlacementError("\n".join((*self._refused.values(), advice)))
 
-    def connect(self, emit: Callable[[Event], None], clock: Callable[[], float]) -> None:
-        """Tell of what is placed, and of what happens to models, from now on."""
-        self._emit, self._clock = emit, clock
+    def connect(
+        self, emit: Callable[[Event], None], clock: Callable[[], float], lock: threading.Lock
+    ) -> None:
+        """Tell of what is placed, and of what happens to models, from now on; `lock` is that of the flow."""
+        self._emit, self._clock, self._lock = emit, clock, lock
         if self._placed is not None:
             self._tell(self._placed)
 
@@ -146,15 +151,19 @@ class Placement:
         if step.index in self._unfit:
             raise ModelError(self._unfit[step.index])
 
-    def lose(self, device: str) -> frozenset[int]:
-        """Use a device no more; the steps that have no other."""
+    def lose(self, device: str) -> None:
+        """Use a device no more, and place its calls anew."""
         with self._planning:
             self.devices.pop(device, None)
-            self.turns.lose(device)
+            with self._lock:
+                self.turns.lose(device)
             self.residency.lose(device)
-            before = {step for step in self.steps if self.turns.places(step)}
             self._follow(self._place())
-            return frozenset(step for step in before if not self.turns.places(step))
+
+    def take_orphans(self) -> frozenset[int]:
+        """The steps that have lost their place since this was last asked; used under the lock of the flow."""
+        orphans, self._orphans = frozenset(self._orphans), set()
+        return orphans
 
     def _place(self) -> Placed:
         return place(
@@ -177,7 +186,9 @@ class Placement:
         refusals = {placed.steps[refusal.stage]: refusal.message for refusal in placed.schedule.refused}
         self._refused = {step: message for step, message in refusals.items() if step in self.steps}
         self._unfit = dict(placed.unfit)
-        self.turns.follow(stages)
+        with self._lock:
+            self._orphans |= {step for step in self.steps if self.turns.places(step) and step not in stages}
+            self.turns.follow(stages)
         self._placed = placed
         self._tell(placed)
 
@@ -223,7 +234,19 @@ class Placement:
         found = self._costs.get(name)
         if found is None:
             kind = self.devices[device].kind
-            found = self._costs[name] = cost(step, refs, self._store, kind, mode, shapes, known)
+            weights = sum(self.sizes(ref)["resident"] for ref in refs)
+            found = self._costs[name] = cost(step, refs, weights, self._store, kind, mode, shapes, known)
+        return found
+
+    def sizes(self, ref: ModelRef) -> Mapping[Mode, int]:
+        """Bytes of a model's weights on a device, per mode; its files are looked at once.
+
+        Raises:
+            ModelError: if they are gone or damaged.
+        """
+        found = self._sizes.get(ref)
+        if found is None:
+            found = self._sizes[ref] = model_sizes(ref)
         return found
 
     @contextmanager
@@ -258,7 +281,7 @@ class Placement:
         """A model for a call that has no place of its own, such as a generator's; on the first device."""
         device = next(iter(self.devices))
         modes = modes_of([ref])
-        sizes = model_sizes(ref)
+        sizes = self.sizes(ref)
         fitting: list[Mode] = [mode for mode in modes if sizes[mode] <= self.devices[device].budget]
         held: Mode = fitting[0] if fitting else modes[-1]
         with self.residency.admit(device, ((ref, held),), 0) as lease, lease.use(ref) as model:

@@ -109,13 +109,14 @@ class Turns:
         return None
 
     def _arrange(self) -> None:
-        self._by_device = {device: [] for device in self.lanes}
+        by_device: dict[str, list[int]] = {device: [] for device in self.lanes}
         for step, stage in self._stages.items():
             for device in stage.devices:
-                if device in self.lanes:
-                    self._by_device[device].append(step)
-        for steps in self._by_device.values():
+                if device in by_device:
+                    by_device[device].append(step)
+        for steps in by_device.values():
             steps.sort(reverse=True)
+        self._by_device = by_device
 
     def _free(self) -> list[str]:
         return [device for device, lanes in self.lanes.items() if self._busy[device] < lanes]
