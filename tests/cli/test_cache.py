@@ -172,7 +172,11 @@ def answers(run, ran):
     commands = [[str(ran) if part == "graph.json" else part for part in command] for command in READING]
     ended = [run(*command) for command in commands]
     assert [(each.returncode, each.stderr) for each in ended] == [(0, "")] * len(ended)
-    return [json.loads(each.stdout) for each in ended]
+    told = [json.loads(each.stdout) for each in ended]
+    for each in told:
+        # What is free of the memory differs from one moment to the next.
+        each.pop("devices", None)
+    return told
 
 
 def test_a_store_that_cannot_be_written_answers_all_that_only_reads(ran, closed, run_powerless):
