@@ -13,6 +13,7 @@ from nodegraph.plan.naming import named_anew, names_models, naming_key
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.call import Call, Job, Outcome
+from nodegraph.run.contexts import context_of
 from nodegraph.run.frames import Done, Frame
 from nodegraph.run.inputs import Arguments, Busy, NotWalked, input_digests, linked_seed, load_arguments, peeks
 from nodegraph.run.machine import BYTES_GONE, Machine, Use
@@ -186,7 +187,7 @@ class Calls:
         node_type = call.step.type
         if node_type.signature.wants_context:
             seeds = None if call.seed is None else [call.seed]
-            arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds, device, use)
+            arguments["ctx"] = context_of(machine, call.step, call.frame, call.key, seeds, device, use)
         started = time.perf_counter()
         try:
             result = node_type.function(**arguments)
@@ -293,7 +294,7 @@ class Calls:
         machine = self._machine
         if step.type.signature.wants_context:
             seeds = [call.seed for call in calls if call.seed is not None] if step.type.seeded else None
-            arguments["ctx"] = machine.context(step, calls[0].frame, calls[0].key, seeds, device, use)
+            arguments["ctx"] = context_of(machine, step, calls[0].frame, calls[0].key, seeds, device, use)
         started = time.perf_counter()
         try:
             results = check_batch(step.type, step.type.function(**arguments), len(calls))

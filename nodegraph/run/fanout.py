@@ -23,11 +23,13 @@ from nodegraph.plan.program import Step
 from nodegraph.plan.recorded import pack_item_inputs
 from nodegraph.plan.values import BytesMissing
 from nodegraph.run.call import Call, Outcome
+from nodegraph.run.contexts import context_of
 from nodegraph.run.execute import Calls
 from nodegraph.run.failures import failure_of
 from nodegraph.run.frames import ABSENT, Done, Frame, Scope
 from nodegraph.run.inputs import Arguments, Busy, load_arguments
-from nodegraph.run.machine import BYTES_GONE, DURABLE_SECONDS, SHOWN_SECONDS, Machine
+from nodegraph.run.machine import BYTES_GONE, SHOWN_SECONDS, Machine
+from nodegraph.run.paces import DURABLE_SECONDS
 from nodegraph.run.results import Output, outputs_of
 from nodegraph.run.streamrun import StreamRun, stream_run, write_listing
 from nodegraph.store import Key, Row
@@ -120,7 +122,7 @@ class FanOut:
         arguments = literal_arguments(call.step) | loaded.values
         if call.step.type.signature.wants_context:
             seeds = None if call.seed is None else [call.seed]
-            arguments["ctx"] = machine.context(call.step, call.frame, call.key, seeds)
+            arguments["ctx"] = context_of(machine, call.step, call.frame, call.key, seeds)
         return iter(call.step.type.function(**arguments))
 
     def is_quick(self, scope: Scope) -> bool:

@@ -12,45 +12,15 @@ from __future__ import annotations
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 from nodegraph.check.checked import Chain
 from nodegraph.plan.producers import Producer
 from nodegraph.plan.program import Feed, Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
+from nodegraph.run.gathered import Gathered
+from nodegraph.run.tasks import Bounds, Missing, Task
 from nodegraph.run.turns import Turns
 from nodegraph.types.stream import Item
-
-TaskKind = Literal["call", "advance", "batch", "inline"]
-
-
-class Task(NamedTuple):
-    """Something for a worker to do.
-
-    A "call" of `frame` at `position`, made again if its result is known already; "advance": pull the next
-    item of `scope`; "batch": run the calls `waiting` of step `position` together, on `device` if it is placed
-    on one; "inline": make the plain calls that are ready.
-    """
-
-    kind: TaskKind
-    frame: Frame | None
-    position: int
-    scope: Scope | None = None
-    waiting: tuple[tuple[Frame, int], ...] = ()
-    device: str = ""
-
-
-Missing = tuple[Frame, int, Done]
-"""A result whose bytes are gone: the frame, the position, and the result that was found there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds on what is in flight: items, and bytes of values that are held for the nodes that read them."""
-
-    items: int
-    nbytes: int
 
 
 class Flow:
@@ -59,18 +29,16 @@ class Flow:
     Attributes:
         calls: what is ready, the newest last: frame and position of each call.
         sources: the streams that have not ended, those that others wait for last.
-        batches: per step that takes batches or uses models, the calls that wait to be made.
-        turns: which of those that use models are made when and where; None if no step does.
+        gathered: the calls that wait to be made together, or in turn.
         in_flight, held: per rank, the items in flight and the bytes of values held for them.
     """
 
     def __init__(self, program: Program, bounds: Bounds, turns: Turns | None = None) -> None:
         self.program = program
         self.bounds = bounds
-        self.turns = turns
+        self.gathered = Gathered(turns)
         self.calls: list[tuple[Frame, int]] = []
         self.sources: list[Scope] = []
-        self.batches: dict[int, list[tuple[Frame, int]]] = defaultdict(list)
         ranks = 1 + max((step.rank for step in program.steps), default=0)
         self.in_flight = [0] * ranks
         self.held = [0] * ranks
@@ -115,11 +83,8 @@ class Flow:
         """
         if self.calls:
             return Task("call", *self.calls.pop())
-        for step, waiting in self._unplaced():
-            if len(waiting) >= batch_size:
-                return self._batch(step, batch_size)
-        if self.turns is not None and (turn := self.turns.full(self.batches)) is not None:
-            return self._batch(turn.step, turn.size, turn.device)
+        if (batch := self.gathered.full(batch_size)) is not None:
+            return batch
         scope = self.next_source()
         if scope is not None:
             scope.advancing = True
@@ -128,27 +93,14 @@ class Flow:
         def is_coming(step: int) -> bool:
             return step in gathering or not self.program.before(step).isdisjoint(running)
 
-        for step, waiting in self._unplaced():
-            if waiting and not is_coming(step):
-                return self._batch(step, batch_size)
-        if self.turns is not None and (turn := self.turns.any(self.batches, is_coming)) is not None:
-            return self._batch(turn.step, turn.size, turn.device)
-        return None
-
-    def _unplaced(self) -> Iterator[tuple[int, list[tuple[Frame, int]]]]:
-        """The gathered calls that are not made on a device of their placement."""
-        for step, waiting in self.batches.items():
-            if self.turns is None or not self.turns.places(step):
-                yield step, waiting
+        return self.gathered.any(batch_size, is_coming)
 
     def put_back(self, task: Task) -> None:
         """Let a task be taken again."""
         if task.scope is not None:
             task.scope.advancing = False
         elif task.kind == "batch":
-            self.batches[task.position][:0] = task.waiting
-            if task.device and self.turns is not None:
-                self.turns.release(task.device)
+            self.gathered.put_back(task)
         elif task.frame is not None:
             self.calls.append((task.frame, task.position))
 
@@ -159,22 +111,14 @@ class Flow:
                 return scope
         return None
 
-    def has_batch(self, size: int) -> bool:
-        """Whether enough calls wait for a full batch, or for a device that is free."""
-        if self.turns is not None and self.turns.is_due(self.batches):
-            return True
-        return any(len(waiting) >= size for _, waiting in self._unplaced())
-
     def gather(self, frame: Frame, position: int) -> None:
         """Put a call to those of its step that are made together, or in turn."""
-        step = frame.level.members[position]
-        self.batches[step].append((frame, position))
-        if self.turns is not None and not self.turns.is_at(step):
+        if not self.gathered.add(frame.level.members[position], frame, position):
             self._let_go(frame)
 
     def scatter(self, step: int) -> None:
         """Look anew at the calls that were gathered of a step: its device is gone."""
-        self.calls.extend(self.batches.pop(step, ()))
+        self.calls.extend(self.gathered.take_all(step))
 
     def _let_go(self, frame: Frame) -> None:
         """Hold no values for an item whose turn is far off: they are read from the store then."""
@@ -182,11 +126,6 @@ class Flow:
             for position, index in enumerate(frame.level.members):
                 if self.program.steps[index].type.keep:
                     self._drop_wires(frame, position)
-
-    def _batch(self, step: int, size: int, device: str = "") -> Task:
-        waiting = self.batches[step]
-        self.batches[step] = waiting[size:]
-        return Task("batch", None, step, None, tuple(waiting[:size]), device)
 
     def _has_room(self, scope: Scope) -> bool:
         """One item per stream may always be in flight, so that no two streams can block each other."""

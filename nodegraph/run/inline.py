@@ -21,7 +21,8 @@ from nodegraph.run.capture import begin_call, end_calls
 from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.frames import NOT_HELD, Done, Frame
-from nodegraph.run.machine import DURABLE_SECONDS, Machine, StepState, slot_of
+from nodegraph.run.machine import Machine, StepState, slot_of
+from nodegraph.run.paces import DURABLE_SECONDS
 from nodegraph.run.results import Output, outputs_of
 from nodegraph.store import Key, Row
 from nodegraph.types.builtin import Artifact
@@ -144,7 +145,7 @@ class Inline:
         calls = self._flow.calls
         if calls:
             return self._plain_call(*calls[-1]) is not None
-        if self._flow.has_batch(self._batch_size):
+        if self._flow.gathered.is_due(self._batch_size):
             return False
         scope = self._flow.next_source()
         return scope is not None and self._fan_out.is_quick(scope)
@@ -177,7 +178,7 @@ class Inline:
                 counts.calls += key[:8]
                 flow.resolve(frame, position, done)
             return True
-        scope = None if flow.has_batch(self._batch_size) else flow.next_source()
+        scope = None if flow.gathered.is_due(self._batch_size) else flow.next_source()
         if scope is None or not self._fan_out.is_quick(scope):
             return False
         scope.advancing = True
@@ -200,7 +201,7 @@ class Inline:
             return None
         machine = self._machine
         if (
-            plain.type_id not in machine.cheap
+            plain.type_id not in machine.paces.cheap
             or machine.failures
             or (position == 0 and frame.scope is not None)
         ):
@@ -214,6 +215,8 @@ class Inline:
         if not self._plain_types[type_id] or step.late or not step.is_simple:
             return False
         machine = self._machine
+        if machine.placement is not None and step.index in machine.placement.steps:
+            return False
         try:
             state = machine.state(step)
         except OSError:

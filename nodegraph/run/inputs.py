@@ -10,8 +10,8 @@ from typing import Any
 from nodegraph.plan.keys import stream_digest
 from nodegraph.plan.program import Feed, Program, Step
 from nodegraph.plan.values import ARTIFACT, BytesMissing, NestedStream, StoredStream, Values
-from nodegraph.run.flow import Missing
 from nodegraph.run.frames import Done, Frame
+from nodegraph.run.tasks import Missing
 from nodegraph.store import Store
 from nodegraph.types.wire import Digest
 

@@ -14,17 +14,14 @@ from nodegraph.events import (
     CallDone,
     CallDropped,
     CallFailed,
-    CallProgress,
     CallSkipped,
     CallStarted,
     Event,
 )
-from nodegraph.models.errors import ModelError
-from nodegraph.node.context import Context, Drop
+from nodegraph.node.context import Drop
 from nodegraph.plan.history import History
 from nodegraph.plan.identity import StepIdentity, identify, reason
 from nodegraph.plan.keys import derived_seed
-from nodegraph.plan.naming import finder
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.values import Values
@@ -33,11 +30,11 @@ from nodegraph.run.failures import failure_of, place_of
 from nodegraph.run.flow import Flow
 from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done, Frame, Status
+from nodegraph.run.paces import DURABLE_SECONDS, Paces
 from nodegraph.run.result import CallError
 from nodegraph.run.results import Output
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
-from nodegraph.store.uses import Pace
 from nodegraph.types.builtin import ModelRef
 from nodegraph.types.wire import Digest
 
@@ -47,12 +44,7 @@ if TYPE_CHECKING:
 Use = Callable[[ModelRef], AbstractContextManager[Any]]
 """Gives a loaded model as long as it is needed."""
 
-DURABLE_SECONDS = 0.005
-"""A finished call that took longer is committed before it is reported done, and claimed before it starts."""
-
 _SLOTS = 1 << 20
-_TELLING_CALLS = 8
-_SLOW_SHARE = 0.01
 
 BYTES_GONE = "bytes not in the store"
 """Why a call whose result is known runs again."""
@@ -93,7 +85,7 @@ class Machine:
         history: what the nodes were made of in their last run.
         has_failures: some calls, of any graph, failed last time.
         recorded: whether this run may have recorded a call whose key has that slot; 0 is certain.
-        cheap: node types whose calls are known to take less than what is claimed and reported.
+        paces: what calls of each node type take.
     """
 
     program: Program
@@ -120,8 +112,7 @@ class Machine:
         if self.forced:
             self.store.forget_tables()
         self.has_failures = self.store.has_failures()
-        self.cheap: set[str] = set()
-        self._paces: dict[str, Pace] = {}
+        self.paces = Paces(self.store)
         self._old_recipes: dict[int, bool] = {}
         self.recorded = bytearray(_SLOTS)
         self._states: list[StepState | OSError | None] = [None] * len(self.program.steps)
@@ -200,19 +191,7 @@ class Machine:
 
     def is_cheap(self, step: Step) -> bool:
         """Whether calls of this type are known to take less than what is claimed and reported."""
-        type_id = step.type.id
-        if type_id not in self._paces:
-            self._paces[type_id] = self.store.pace(type_id)
-            self._judge(type_id)
-        return type_id in self.cheap
-
-    def _judge(self, type_id: str) -> None:
-        """Tell whether a type is cheap: few calls are needed to tell, and a slow one now and then is none."""
-        pace = self._paces[type_id]
-        if pace.calls >= _TELLING_CALLS and pace.slow <= 1 + pace.calls * _SLOW_SHARE:
-            self.cheap.add(type_id)
-        else:
-            self.cheap.discard(type_id)
+        return self.paces.is_cheap(step.type.id)
 
     def is_new(self, state: StepState) -> bool:
         """Whether no call of that type, version and params was in the store when this was first asked."""
@@ -226,36 +205,6 @@ class Machine:
         recipes = {self.state(step).identity.recipe for step in steps if not step.type.file_ports}
         known = self.store.known_recipes(list(recipes))
         self._old_recipes.update((recipe, recipe in known) for recipe in recipes)
-
-    def context(
-        self,
-        step: Step,
-        frame: Frame,
-        key: Key,
-        seeds: Sequence[int] | None,
-        device: str = "cpu",
-        use: Use | None = None,
-    ) -> Context:
-        """The context of one call; on a device, and with what gives it models, if it is placed."""
-
-        def progress(done: float, total: float | None) -> None:
-            self.emit(CallProgress(self.clock(), step.id, frame.label, done, total))
-
-        return Context(
-            device=device,
-            seeds=seeds,
-            workdir=lambda: self.store.workdir(key),
-            new_folder=self.store.new_folder,
-            progress=progress,
-            cancelled=self.cancelled,
-            use=use or self._use_alone,
-            find_model=finder(self.store),
-        )
-
-    def _use_alone(self, ref: ModelRef) -> AbstractContextManager[Any]:
-        if self.placement is None:
-            raise ModelError("ctx.use needs an input of type ModelRef: only then is there room for the model")
-        return self.placement.use_alone(ref)
 
     def hit(self, frame: Frame, position: int, step: Step, key: Key, row: Row) -> None:
         """A call's result was in the store, or, in a later pass, an earlier pass of this run put it there."""
@@ -363,19 +312,13 @@ class Machine:
             self.emit(CallDone(self.clock(), step.id, frame.label, seconds))
 
     def _learn(self, step: Step, seconds: float) -> None:
-        """Take a call into account for whether its type is cheap. Call it under `lock`.
-
-        Plain calls that are quick are not, so a slow one first counts those.
-        """
+        """Take a call into account for whether its type is cheap. Call it under `lock`."""
         type_id = step.type.id
-        slow = seconds >= DURABLE_SECONDS
-        self.tally.steps[step.index].slow += slow
-        pace = self._paces.get(type_id) or self.store.pace(type_id)
-        if slow:
+        self.tally.steps[step.index].slow += seconds >= DURABLE_SECONDS
+        made = 0
+        if seconds >= DURABLE_SECONDS:
             made = sum(counts.executed for counts in self.tally.of_type(type_id))
-            pace = Pace(pace.seconds, max(pace.calls, made), pace.slow)
-        self._paces[type_id] = pace.plus(Pace(seconds, 1, slow))
-        self._judge(type_id)
+        self.paces.learn(type_id, seconds, made)
 
     def dropped(
         self,

@@ -15,11 +15,12 @@ from nodegraph.plan.program import Step
 from nodegraph.run.capture import WORKER_NAME, begin_call, end_calls
 from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
-from nodegraph.run.flow import Flow, Task
+from nodegraph.run.flow import Flow
 from nodegraph.run.frames import Done, Frame
 from nodegraph.run.inline import Inline
 from nodegraph.run.inputs import Busy
 from nodegraph.run.machine import Machine
+from nodegraph.run.tasks import Task
 
 BATCH_SIZE = 16
 _TICK = 0.05
@@ -32,7 +33,7 @@ class Pool:
     def __init__(self, machine: Machine, flow: Flow, jobs: int) -> None:
         self._machine = machine
         self._flow = flow
-        lanes = 0 if flow.turns is None else sum(flow.turns.lanes.values())
+        lanes = 0 if flow.gathered.turns is None else sum(flow.gathered.turns.lanes.values())
         self._jobs = max(jobs, lanes + 1) if lanes else jobs
         self._calls = Calls(machine)
         self._fan_out = FanOut(machine, self._calls)
@@ -183,8 +184,8 @@ class Pool:
                 self._gathering.remove(self._step_index(task))
             if again is not None:
                 self._deferred.append(again)
-            elif task.device and self._flow.turns is not None:
-                self._flow.turns.release(task.device)
+            elif task.device and self._flow.gathered.turns is not None:
+                self._flow.gathered.turns.release(task.device)
             function = self._exclusive(task)
             if function is not None:
                 for parked in self._parked.pop(function):

@@ -22,7 +22,7 @@ from nodegraph.plan.walk import Walk
 from nodegraph.run.capture import Place, captured
 from nodegraph.run.closing import close_when_unused
 from nodegraph.run.exports import Exports, artifacts, check_destinations
-from nodegraph.run.flow import Bounds, Flow
+from nodegraph.run.flow import Flow
 from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import Done, Frame
 from nodegraph.run.known import Known
@@ -32,6 +32,7 @@ from nodegraph.run.pool import Pool
 from nodegraph.run.result import CallError, Run, RunOutput
 from nodegraph.run.selected import nothing_matches
 from nodegraph.run.tables import Table, record_tables
+from nodegraph.run.tasks import Bounds
 from nodegraph.store import Store
 from nodegraph.store.uses import Pace
 

@@ -10,8 +10,8 @@ import pytest
 
 from nodegraph import Item, Stream, node
 from nodegraph.run import pool, run
-from nodegraph.run.flow import Bounds
 from nodegraph.run.run import bytes_in_flight
+from nodegraph.run.tasks import Bounds
 
 ALIVE: set[int] = set()
 MOST: list[int] = [0]

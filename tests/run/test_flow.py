@@ -10,8 +10,9 @@ from nodegraph.check.check import check
 from nodegraph.plan.compile import compile_program
 from nodegraph.plan.producers import EVERYTHING, GeneratorProducer
 from nodegraph.plan.waits import stream_waits
-from nodegraph.run.flow import Bounds, Flow
+from nodegraph.run.flow import Flow
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done
+from nodegraph.run.tasks import Bounds
 from nodegraph.types.wire import Wire, digest, encode
 
 NUMBERS = ("rt.given", {}, {"items": {"a": 1, "b": 2, "c": 3}})

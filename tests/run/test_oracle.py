@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nodegraph import Batch, Drop, Item, Stream, node
 from nodegraph.run import pool, run
-from nodegraph.run.flow import Bounds
+from nodegraph.run.tasks import Bounds
 from nodegraph.store import Store
 
 MODULUS = 5
