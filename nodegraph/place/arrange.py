@@ -10,6 +10,7 @@ from nodegraph.place.fit import Fit, Held
 from nodegraph.place.layout import Layout, Terms, Turn
 from nodegraph.place.problem import Mode
 from nodegraph.place.schedule import Policy
+from nodegraph.place.windows import bounds_of, followers_of, segments_of, windows_of
 
 Packing = Literal["apart", "roomy", "tight"]
 """Which stages share a turn: those of equal models, all that fit with good batches, all with one item."""
@@ -58,7 +59,9 @@ class Arrangement:
         known = {device: self._free_room(device) for device in self.kinds}
         rooms = [known[device] for device in self.alike]
         self.batch = [{d: on[self.alike[d]] for d in self.ways[s]} for s, on in enumerate(self.batch)]
-        bounds = self._bounds()
+        self.segments = segments_of(self.terms)
+        self.windows = windows_of(self.terms, self.segments, self.order, self._several())
+        bounds = bounds_of(self.terms, self.segments, self.windows)
         turns = self._turns(bounds)
         windows = [len(one) for one in bounds]
         grain = self._grains(windows)
@@ -66,7 +69,18 @@ class Arrangement:
         coarse = 3 * shares > self.pieces
         free = tuple(map(frozenset, self.free))
         return Layout(
-            policy, self.ways, self.batch, self.order, free, turns, rooms, self.floor, bounds, grain, coarse
+            policy,
+            self.ways,
+            self.batch,
+            self.order,
+            free,
+            turns,
+            rooms,
+            self.floor,
+            bounds,
+            followers_of(self.terms, self.segments, self.order, bounds),
+            grain,
+            coarse,
         )
 
     def _alike_devices(self, assignment: Assignment) -> list[int]:
@@ -286,48 +300,13 @@ class Arrangement:
             )
         return room
 
-    def _segments(self) -> list[int]:
-        """Per stage, how many times items were gathered before it."""
-        segments = [0] * len(self.terms.counts)
-        for stage in self.terms.stages:
-            for source in self.terms.feeds[stage]:
-                segments[stage] = max(segments[stage], segments[source])
-            for source in self.terms.gathers[stage]:
-                segments[stage] = max(segments[stage], segments[source] + 1)
-        return segments
-
-    def _windows(self, segments: list[int]) -> list[int]:
-        """Per segment, in how many parts items pass it, so that no more wait than may."""
-        most = [0] * (max(segments, default=0) + 1)
-        for stage in self.terms.stages:
-            most[segments[stage]] = max(most[segments[stage]], self.terms.counts[stage])
-        several = [False] * len(most)
+    def _several(self) -> set[int]:
+        """The segments that some device comes to in several turns."""
+        several: set[int] = set()
         for groups in self.groups:
-            met = [segment for group in groups for segment in {segments[stage] for stage in group.stages}]
-            for segment in met:
-                several[segment] |= met.count(segment) > 1
-        limit = self.terms.problem.in_flight
-        return [math.ceil(count / limit) if apart else 1 for count, apart in zip(most, several, strict=True)]
-
-    def _bounds(self) -> list[list[int]]:
-        """Per stage, up to which item it comes in each window: as far as its feeds have come by then."""
-        self.segments = self._segments()
-        self.windows = self._windows(self.segments)
-        counts = self.terms.counts
-        bounds: list[list[int]] = []
-        for stage, count in enumerate(counts):
-            windows = self.windows[self.segments[stage]]
-            feeds = [u for u in self.terms.feeds[stage] if self.segments[u] == self.segments[stage]]
-            bounds.append(
-                [
-                    min(
-                        (bounds[u][w] * count // counts[u] for u in feeds),
-                        default=-(-count * (w + 1) // windows),
-                    )
-                    for w in range(windows)
-                ]
-            )
-        return bounds
+            met = [seen for group in groups for seen in {self.segments[stage] for stage in group.stages}]
+            several.update(segment for segment in met if met.count(segment) > 1)
+        return several
 
     def _turns(self, bounds: list[list[int]]) -> list[list[Turn]]:
         """Per device its turns: window after window, each of all groups."""

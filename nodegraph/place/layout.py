@@ -107,6 +107,7 @@ class Layout:
         free_room: per device, bytes that calls of free stages may take together where it has several lanes.
         free_floor: per device, bytes left to them then, so that one can always run.
         bounds: per stage, up to which item it comes in each window; the last is all.
+        followers: per stage, those that take from it in the same windows, and that it must not run ahead of.
         grain: per stage, how many items at most are handed to a device at once.
         coarse: whether devices that share a stage get their whole share at once.
     """
@@ -120,5 +121,6 @@ class Layout:
     free_room: Sequence[int]
     free_floor: Sequence[int]
     bounds: Sequence[Sequence[int]]
+    followers: Sequence[Sequence[int]]
     grain: Sequence[int]
     coarse: bool

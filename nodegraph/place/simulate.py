@@ -182,6 +182,9 @@ class Simulation:
         while done in late:
             done = late.pop(done)
         self.done[stage] = done
+        if len(self.layout.bounds[stage]) > 1:
+            for source in self.terms.feeds[stage]:
+                self._awake.update(self.layout.ways[source])
         for consumer in self.terms.consumers[stage]:
             self.ready[consumer] = self._ready(consumer)
             self._awake.update(self.layout.ways[consumer])
@@ -228,7 +231,12 @@ class Simulation:
     def _portion(self, worker: Worker, stage: int, until: int) -> int:
         """How many items of a stage it should be handed now: 0 if it should wait."""
         given, bounds = self.given[stage], self.layout.bounds[stage]
-        until = min(until, bounds[bisect_right(bounds, given)])
+        window = bisect_right(bounds, given)
+        if window and any(
+            self.done[other] < self.layout.bounds[other][window - 1] for other in self.layout.followers[stage]
+        ):
+            return 0
+        until = min(until, bounds[window])
         ready, rest = min(self.ready[stage], until) - given, until - given
         if ready <= 0 or stage in worker.gone:
             return 0
@@ -344,10 +352,7 @@ class Simulation:
         self.pieces.append(piece)
         self.given[piece.stage] += piece.count
         self._later(piece.end, piece)
-        if (
-            len(self.layout.ways[piece.stage]) > 1
-            and self.given[piece.stage] == self.terms.counts[piece.stage]
-        ):
+        if self.given[piece.stage] in self.layout.bounds[piece.stage]:
             self._awake.update(self.layout.ways[piece.stage])
 
     def _at_once(self, worker: Worker, working: int, wanted: int, free: bool) -> int:

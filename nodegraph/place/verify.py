@@ -137,18 +137,34 @@ def _durations(problem: Problem, schedule: Schedule) -> Iterator[str]:
             yield f"{block} has batches of {batch}"
 
 
+def _gathered(problem: Problem) -> list[int]:
+    """Per stage, how many times items were gathered on the longest way to it."""
+    depth: list[int] = []
+    some = [stage.count > 0 for stage in problem.stages]
+    for stage in problem.stages:
+        fed = [depth[source] for source in stage.feeds if some[source]]
+        depth.append(max([0, *fed, *(depth[source] + 1 for source in stage.gathers if some[source])]))
+    return depth
+
+
 def _in_flight(problem: Problem, schedule: Schedule) -> Iterator[str]:
-    """No more items wait between two stages than may, if one device runs them one after the other."""
+    """No more items wait between two stages than may, if they do not run side by side.
+
+    Where something was gathered in between, all items must wait.
+    """
     import numpy as np
 
     times: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None
+    depth = _gathered(problem)
     for index, stage in enumerate(problem.stages):
         after = schedule.stages[index]
         for source in stage.feeds:
             count, before = problem.stages[source].count, schedule.stages[source]
             apart = before is not None and after is not None and before.order != after.order
-            alone = stage.models and problem.stages[source].models and not stage.gathers
-            if count != stage.count or count <= problem.in_flight or not apart or not alone:
+            bare = not stage.models or not problem.stages[source].models
+            if not apart or bare or depth[index] != depth[source]:
+                continue
+            if count != stage.count or count <= problem.in_flight:
                 continue
             times = _times(problem, schedule) if times is None else times
             made, taken = np.sort(times[source][1]), np.sort(times[index][0])

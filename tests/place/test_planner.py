@@ -61,6 +61,12 @@ def test_schedules_of_seeded_problems_can_be_followed_and_load_no_more_than_on_d
         assert len(schedule.loads) <= lru_loads(problem, schedule), seed
 
 
+@pytest.mark.parametrize("seed", [17, 29, 41, 299])
+def test_schedule_of_more_items_than_may_wait_can_be_followed(seed):
+    problem = draw_problem(random.Random(seed), items=(4_000, 30_000))
+    assert check_schedule(problem, plan_placement(problem)) == []
+
+
 def test_makespan_of_small_problems_is_near_the_optimum():
     ratios: list[float] = []
     for seed in seeds(120):
