@@ -27,9 +27,6 @@ from tests.placement import pack
 from tests.run.fake_allocator import FakeDevice
 
 MIB = 1 << 20
-GUARD_S = 60.0
-"""After that long a run counts as stuck."""
-
 E = TypeVar("E", bound=Event)
 Spec = tuple[str, Mapping[str, str], Mapping[str, Any]]
 
@@ -71,10 +68,11 @@ class Ran:
 
 
 class Bench:
-    """Runs graphs in one folder with one store."""
+    """Runs graphs in one folder with one store; a run that takes more than `guard_s` seconds is stuck."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, guard_s: float = 60.0) -> None:
         self.folder = folder
+        self.guard_s = guard_s
         self.store = folder / "store"
 
     def graph(
@@ -108,9 +106,13 @@ class Bench:
         pack.LOST.clear()
         if isinstance(devices, str):
             options = Options(store=self.folder / store, jobs=jobs, devices=devices)
-            run = guarded(lambda stop: run_graph(graph, options, on_event=events.append, cancel=stop))
+            run = guarded(
+                lambda stop: run_graph(graph, options, on_event=events.append, cancel=stop), self.guard_s
+            )
         else:
-            run = guarded(lambda stop: self._on(graph, tuple(devices), jobs, store, events, stop))
+            run = guarded(
+                lambda stop: self._on(graph, tuple(devices), jobs, store, events, stop), self.guard_s
+            )
         ran = Ran(run, events, tuple(pack.LOG))
         ran.require_budgets_kept()
         return ran
@@ -144,7 +146,7 @@ class Bench:
             raise
 
 
-def guarded(work: Callable[[threading.Event], Run]) -> Run:
+def guarded(work: Callable[[threading.Event], Run], seconds: float) -> Run:
     """Do it in a thread, and stop it if it does not end."""
     stop = threading.Event()
     came: list[Run | BaseException] = []
@@ -157,11 +159,11 @@ def guarded(work: Callable[[threading.Event], Run]) -> Run:
 
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
-    thread.join(GUARD_S)
+    thread.join(seconds)
     if thread.is_alive():
         stop.set()
         thread.join(10)
-        pytest.fail(f"the run did not end within {GUARD_S:.0f} s")
+        pytest.fail(f"the run did not end within {seconds:.0f} s")
     if isinstance(came[0], BaseException):
         raise came[0]
     return came[0]
