@@ -41,9 +41,10 @@ _OTHER_SPEED = 20.0
 # A diffusion model of 2 GB takes some 40 s for a picture on a CPU.
 _ASSUMED_CPU_SECONDS_A_GIB = 20.0
 _ASSUMED_SECONDS_WITHOUT_MODEL = 0.01
-# What of the time of a call on an accelerator does not grow with the batch, where no two batch sizes have
-# been measured: launches, and reading the weights. It makes plans try batches, and trying tells.
-_ASSUMED_FIXED_SHARE = 0.3
+# What of the time of a call does not grow with the batch, where no two batch sizes have been measured:
+# launches, and reading the weights. It makes plans try batches, and trying tells.
+_ASSUMED_FIXED_SHARE = {"cpu": 0.1}
+_OTHER_FIXED_SHARE = 0.3
 # How often the weights pass from the host to the device in a call; a diffusion model makes some 25 steps.
 _TRANSFERS: Mapping[str, float] = {"resident": 0.0, "swap": 1.0, "offload": 25.0}
 _ASSUMED_RATES: Mapping[LoadSource, float] = {"disk": 1.0e9, "host": 6.0e9}
@@ -189,7 +190,7 @@ def _seconds(
 
 def _split(seconds: float, batch: int, wanted: Circumstances) -> tuple[float, float]:
     """The fixed and the item seconds of a batch that is known to take `seconds`."""
-    fixed = 0.0 if wanted.device_kind == "cpu" else seconds * _ASSUMED_FIXED_SHARE
+    fixed = seconds * _ASSUMED_FIXED_SHARE.get(wanted.device_kind, _OTHER_FIXED_SHARE)
     return fixed, (seconds - fixed) / batch
 
 

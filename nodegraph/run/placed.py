@@ -233,7 +233,7 @@ class _Turn:
             return Made(outcomes, seconds / len(part), isinstance(made, BaseException))
         release(wanting)
         available = max(0, self._budget() - self._held)
-        peak = reading.peak if reading is not None and reading.trusted else 0
+        peak = max(0, reading.peak - self._moved()) if reading is not None and reading.trusted else 0
         need = least_need(peak, requested_bytes(wanting), available)
         self._machine.store.record_measured(
             subject_of(self._step, self._refs), self._setting(part), Measured(need)
@@ -244,8 +244,7 @@ class _Turn:
         """Tell of calls that ended, and note what they took if none of them failed; the seconds."""
         attempt, call = self._attempt, part[0].call
         if reading.trusted and is_whole:
-            moved = 0 if attempt.mode == "resident" else self._weights()
-            measured = Measured(max(0, reading.peak - moved), reading.seconds, 1)
+            measured = Measured(max(0, reading.peak - self._moved()), reading.seconds, 1)
             self._machine.store.record_measured(
                 subject_of(self._step, self._refs), self._setting(part), measured
             )
@@ -329,6 +328,10 @@ class _Turn:
 
     def _budget(self) -> int:
         return self._placement.devices[self._attempt.device].budget
+
+    def _moved(self) -> int:
+        """Bytes of weights that come onto the device while a call is measured."""
+        return 0 if self._attempt.mode == "resident" else self._weights()
 
     def _weights(self) -> int:
         return sum(self._placement.sizes(ref)[self._attempt.mode] for ref in self._refs)

@@ -161,7 +161,7 @@ class _Session:
             placement=placement,
         )
         if placement is not None:
-            placement.connect(self._hub.emit, self._machine.clock, self._machine.lock)
+            placement.connect(self._machine.emit, self._machine.clock, self._machine.lock)
         self._exports = (
             Exports(program, store, options.selection, options.out, self._number, self._made_of)
             if options.out is not None
