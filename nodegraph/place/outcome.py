@@ -10,6 +10,9 @@ from nodegraph.place.problem import Mode
 from nodegraph.place.schedule import Block, DeviceForecast, Policy, Refusal, Schedule, StagePlacement
 from nodegraph.place.simulate import Piece, Simulation
 
+ROUNDING = 1e-9
+"""Seconds, for each second of a schedule, by which what ends as something begins may seem to end later."""
+
 
 def schedule_of(run: Simulation, refused: tuple[Refusal, ...]) -> Schedule:
     """The schedule of a simulation that has come to its end."""
@@ -58,13 +61,15 @@ def _devices(run: Simulation, names: Sequence[str]) -> dict[str, DeviceForecast]
         pieces[piece.device].append(piece)
     return {
         names[worker.index]: DeviceForecast(
-            _peak(worker.memory, pieces[worker.index]), len(worker.memory.loads), worker.busy
+            _peak(worker.memory, pieces[worker.index], ROUNDING * (1 + run.now)),
+            len(worker.memory.loads),
+            worker.busy,
         )
         for worker in run.workers
     }
 
 
-def _peak(memory: DeviceMemory, pieces: Sequence[Piece]) -> int:
+def _peak(memory: DeviceMemory, pieces: Sequence[Piece], rounding: float) -> int:
     """The most bytes of a device that are taken at any time; what goes gives its room to what comes then."""
     mode: dict[tuple[str, float], Mode] = {(load.model, load.start): load.mode for load in memory.loads}
     changes = [(one.start, 1, memory.models[one.model].weights[one.mode]) for one in memory.loads]
@@ -76,9 +81,9 @@ def _peak(memory: DeviceMemory, pieces: Sequence[Piece]) -> int:
         if kind:
             held[model] = memory.models[model].weights[mode[model, at]]
         else:
-            changes.append((at, 0, -held[model]))
+            changes.append((at - rounding, 0, -held[model]))
     for piece in pieces:
-        changes += [(piece.start, 1, piece.working), (piece.end, 0, -piece.working)]
+        changes += [(piece.start, 1, piece.working), (piece.end - rounding, 0, -piece.working)]
     most = now = 0
     for _, _, nbytes in sorted(changes):
         now += nbytes
