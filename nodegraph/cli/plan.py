@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nodegraph.cli.options import (
@@ -28,6 +28,7 @@ from nodegraph.cli.options import (
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from nodegraph.place.place import Placed
     from nodegraph.place.plan import NodePlan, Plan
 
 
@@ -97,7 +98,8 @@ def plan_lines(planned: Plan) -> Iterator[str]:
     calls = sum(node.run for node in planned.nodes.values())
     unknown = any(node.items is None for node in planned.nodes.values())
     if calls:
-        forecast = "" if planned.seconds is None else f", about {seconds_text(planned.seconds)}"
+        seconds = planned.seconds if _is_whole(planned) else None
+        forecast = f", about {seconds_text(seconds)}" if seconds else ""
         rest = ", and those of the nodes marked ?" if unknown else ""
         yield f"at most {counted(calls, 'call')} would run{rest}{forecast}"
     else:
@@ -105,12 +107,28 @@ def plan_lines(planned: Plan) -> Iterator[str]:
     if planned.placed is not None:
         from nodegraph.place.table import placement_lines
 
-        yield ""
-        yield from placement_lines(planned.placed.problem, planned.placed.schedule)
+        lines = [
+            *placement_lines(planned.placed.problem, planned.placed.schedule),
+            *_unfit_lines(planned.placed, list(planned.nodes)),
+        ]
+        yield from ["", *lines] if lines else []
         return
     for name, device in planned.devices.items():
         loads = f", {counted(device.loads, 'model load')}" if device.loads else ""
         yield f"{name}: peak {size_text(device.peak)} of {size_text(device.budget)}{loads}"
+
+
+def _is_whole(planned: Plan) -> bool:
+    """Whether the forecast takes in all that would run."""
+    return planned.placed is None or not (planned.placed.schedule.refused or planned.placed.unfit)
+
+
+def _unfit_lines(placed: Placed, names: Sequence[str]) -> Iterator[str]:
+    """The steps of which it cannot be told what they take: their calls would fail."""
+    from nodegraph.show.wording import printable
+
+    for step, reason in placed.unfit.items():
+        yield f"{names[step]} would fail: {printable(reason)}"
 
 
 def _row(node: NodePlan) -> tuple[str, ...]:

@@ -61,6 +61,9 @@ class NodeProgress:
         _, self.executed, self.cached, self.failed, self.skipped, self.dropped, self.total = now
         if self.executed and self.since is None:
             self.since = time
+        # Of calls that take a few milliseconds the end is told by these counts only.
+        if self.settled == self.total:
+            self.inside.clear()
 
     @property
     def settled(self) -> int:

@@ -144,17 +144,28 @@ class Context:
     def use(self, ref: ModelRef) -> AbstractContextManager[Any]:
         """The loaded model on `ctx.device`, for a `with` statement; do not keep it beyond that.
 
-        It is loaded on first use and stays loaded, for other calls, as long as there is memory.
+        It is loaded on first use and stays loaded, for other calls, as long as there is memory. Take `ref` as
+        an input of type `ModelRef`: only then can the run plan for it, and does the result depend on it.
 
         Raises:
+            TypeError: if `ref` is no `ModelRef`.
             ModelError: if it cannot be loaded; says what is wrong with which file.
         """
+        # Nothing checks the types of a pack, and a folder or an id is what one would try first.
+        if not isinstance(ref, ModelRef):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"ctx.use takes a ModelRef, not {ref!r}: give the node an input of type ModelRef, "
+                "linked to a node that returns ctx.find_model(...)"
+            )
         return self._use(ref)
 
     def find_model(
         self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
     ) -> ModelRef:
         """Name a model without loading it: its files are looked at, and hashed once.
+
+        Call it in a node of its own, declared with `pure=False`: it runs every time, so that a model whose
+        files have changed is another model, and links carry what it returns to the nodes that use it.
 
         Args:
             kind: as declared by a pack with `@model(kind)`.

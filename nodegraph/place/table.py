@@ -81,7 +81,8 @@ def placement_lines(problem: Problem, schedule: Schedule) -> Iterator[str]:
     for device in problem.devices:
         yield from _device_lines(problem, schedule, device)
     if schedule.refused:
-        yield ""
+        if shares:
+            yield ""
         for refusal in schedule.refused[:_SHOWN]:
             yield f"refused: {printable(refusal.message)}"
         yield from _rest(len(schedule.refused), "refused stage")

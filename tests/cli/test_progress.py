@@ -77,6 +77,22 @@ def test_progress_without_a_total_or_of_an_ended_call_is_passed_over():
     assert tally.nodes["a"].inside == {}
 
 
+def test_calls_whose_end_is_not_told_one_by_one_end_with_the_last_of_their_node():
+    tally = Tally()
+    for event in (
+        started("a"),
+        CallStarted(0.0, "a", "x", "new"),
+        CallStarted(0.0, "a", "y", "new"),
+        CallProgress(0.0, "a", "x", 2, 2),
+        advanced(1.0, "a", 1, total=2),
+    ):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert set(node.inside) == {"x", "y"}
+    tally.add(advanced(2.0, "a", 2, total=2))
+    assert (node.done, node.inside) == (2, {})
+
+
 def test_finished_node_has_the_final_counts():
     tally = Tally()
     tally.add(started("a"))

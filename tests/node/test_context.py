@@ -42,5 +42,11 @@ def test_device_progress_and_cancellation_are_there():
     assert (ctx.device, ctx.cancelled) == ("cpu", False)
 
 
+@pytest.mark.parametrize("other", ["out/models/a", None])
+def test_what_is_no_model_ref_is_not_loaded_and_told_what_is(other):
+    with pytest.raises(TypeError, match=r"takes a ModelRef, not .*: give the node an input of type ModelRef"):
+        Context.for_test().use(other)
+
+
 def test_drop_tells_its_reason():
     assert Drop("too small").reason == str(Drop("too small")) == "too small"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any, cast
 
 import pytest
 
@@ -55,6 +56,37 @@ def test_options_are_kept():
         False,
         False,
     )
+
+
+def test_estimate_of_inputs_and_batch_is_kept():
+    def estimate(batch: int, rate: int, *, x: float | None = None) -> int:
+        return batch * rate
+
+    @node("test.declare_estimate", memory=estimate)
+    def f(x: float, *, rate: int = 2) -> float:
+        return x / rate
+
+    assert node_type_of(f).memory is estimate
+
+
+@pytest.mark.parametrize(
+    ("estimate", "named"),
+    [
+        (lambda batch, rat: 1, "'rat'"),
+        (lambda **inputs: 1, r"'\*\*inputs'"),
+        (lambda *inputs: 1, r"'\*inputs'"),
+        (lambda x, /: 1, "'x'"),
+    ],
+)
+def test_estimate_that_takes_what_is_no_input_is_refused_and_the_inputs_are_named(estimate, named):
+    message = rf"'test.declare_bad': the function of memory= cannot take {named}: .* \(x, rate\), or batch"
+    with pytest.raises(DeclarationError, match=message):
+        node("test.declare_bad", version=1, memory=estimate)(half)
+
+
+def test_estimate_that_is_no_function_is_refused():
+    with pytest.raises(DeclarationError, match="memory= takes a function that gives bytes, not 4096"):
+        node("test.declare_bad", version=1, memory=cast("Any", 4096))(half)
 
 
 def test_types_are_listed_in_alphabetical_order():
