@@ -8,6 +8,9 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 16 << 20
+
 
 def modules_in(loaded: Any) -> Iterator[Any]:
     """What offers `parameters()` in a loaded model: itself, its `components`, or a container's entries."""
@@ -48,10 +51,14 @@ def pin(module: Any) -> None:
 
 
 def keep_within(device: str, nbytes: int) -> None:
-    """Make torch raise its error for want of memory where this process would take more than that of a GPU.
+    """Make a budget hold for memory that is taken on a device from now on.
 
-    It counts what torch keeps for later as well; what the driver takes for itself is not in it.
+    On a GPU torch raises its error for want of memory where this process would take more; that counts what
+    torch keeps for later, not what the driver takes for itself. On the CPU nothing is enforced, but large
+    blocks that are freed go back to the system at once.
     """
+    if device == "cpu":
+        _return_large_blocks()
     if not device.startswith("cuda"):
         return
     import torch as untyped
@@ -72,6 +79,19 @@ def release_cached(device: str) -> None:
         torch.mps.empty_cache()
     elif device.startswith("cpu"):
         _trim_heap()
+
+
+def _return_large_blocks() -> None:
+    """Have the C library give tensors pages of their own, which it returns when they are freed.
+
+    By itself it raises the size from which it does so with every large block that is freed, to 32 MiB, and
+    keeps what lies below in heaps that other threads cannot use (glibc, mallopt(3): M_MMAP_THRESHOLD).
+    """
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def _trim_heap() -> None:
