@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 from nodegraph.events import CallPlaced, OutOfMemory, Warned
 from nodegraph.models.errors import DeviceLost, DoesNotFit, ModelError
 from nodegraph.place.models import distinct, model_feeds, refs_in, subject_of, version_of
+from nodegraph.place.place import PlacementError
 from nodegraph.place.problem import Cost, Mode
+from nodegraph.place.schedule import StagePlacement
 from nodegraph.place.shapes import shape_class
 from nodegraph.plan.program import Step
 from nodegraph.run.call import Call, Job, Outcome
@@ -77,33 +79,42 @@ class PlacedCalls:
             PlacementError: if it fits nowhere.
             ModelError: if it cannot be told what its models take.
         """
-        try:
-            self.placement.expect(call.step, refs_of(call.step, loaded.values))
-        finally:
-            scatter_orphans(self.machine, self.placement)
+        self._expect(call.step, loaded.values)
 
     def run(self, step: Step, device: str, jobs: Sequence[Job]) -> list[tuple[Frame, int]]:
         """Make the calls of a turn; returns those that are left to another device."""
         left: list[tuple[Frame, int]] = []
         for group in _of_equal_models(step, jobs):
-            left.extend(_Turn(self, step, device, group).run())
+            stage = self.placement.stage(step, device)
+            turn = None if stage is None else _Turn(self, step, device, stage, group)
+            left.extend(_places_of(group) if turn is None else turn.run())
         return left
 
     def again(self, job: Job) -> Made:
         """Make one call again whose bytes are gone, wherever its step is placed."""
         step = job.call.step
-        refs = refs_of(step, job.arguments)
-        self.placement.expect(step, refs)
-        stage = self.placement.turns.placement(step.index)
-        device = stage.devices[0]
-        turn = _Turn(self, step, device, [job])
-        return turn.alone()
+        try:
+            self._expect(step, job.arguments)
+        except (PlacementError, ModelError) as error:
+            return Made([error], 0.0)
+        stage = self.placement.stage(step)
+        if stage is None:
+            return Made([PlacementError(f"{step.id}: the device that it was to run on was lost")], 0.0)
+        return _Turn(self, step, stage.devices[0], stage, [job]).alone()
+
+    def _expect(self, step: Step, arguments: dict[str, Any]) -> None:
+        try:
+            self.placement.expect(step, refs_of(step, arguments))
+        finally:
+            scatter_orphans(self.machine, self.placement)
 
 
 class _Turn:
     """The calls of one step that a device makes in one go; all use the same models."""
 
-    def __init__(self, calls: PlacedCalls, step: Step, device: str, jobs: Sequence[Job]) -> None:
+    def __init__(
+        self, calls: PlacedCalls, step: Step, device: str, stage: StagePlacement, jobs: Sequence[Job]
+    ) -> None:
         self._machine = calls.machine
         self._placement = calls.placement
         self._make = calls.make
@@ -115,7 +126,6 @@ class _Turn:
         self._params = {name: value for name, value in step.node.params.items() if name != "seed"}
         self._failures: list[Failure] = []
         self._held = 0
-        stage = self._placement.turns.placement(step.index)
         self._attempt = self._first = Attempt(stage.batch[device], stage.mode[device], device)
 
     def run(self) -> list[tuple[Frame, int]]:
@@ -129,11 +139,13 @@ class _Turn:
             except DeviceLost as lost:
                 return self._go_on_elsewhere(lost)
             except Exception as error:
+                if self._attempt.device not in self._placement.devices:
+                    return self._go_on_elsewhere(DeviceLost(self._attempt.device))
                 self._fail(part, error)
                 continue
             if isinstance(made, Failure):
                 if not self._step_down(made, part):
-                    return [(job.call.frame, job.call.position) for job in self._left]
+                    return _places_of(self._left)
                 continue
             self._take(part, made)
         return []
@@ -223,7 +235,7 @@ class _Turn:
         """Tell calls that went through, or failed by themselves, from those that ran out of memory."""
         outcomes: list[Outcome] = [made] * len(part) if isinstance(made, BaseException) else made
         errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        lost = next(filter(is_device_lost, errors), None)
+        lost = next((error for error in errors if _tells_of_loss(error)), None)
         if lost is not None:
             release(lost)
             raise DeviceLost(self._attempt.device) from lost
@@ -279,7 +291,8 @@ class _Turn:
         self._attempt = attempt
         with self._machine.lock:
             turns = self._placement.turns
-            turns.move(self._step.index, self._device, attempt.device, attempt.mode, attempt.batch)
+            if turns.places(self._step.index):
+                turns.move(self._step.index, self._device, attempt.device, attempt.mode, attempt.batch)
 
     def _after(self, failure: Failure) -> Attempt | Exhausted:
         self._failures.append(failure)
@@ -306,10 +319,10 @@ class _Turn:
     def _go_on_elsewhere(self, lost: DeviceLost) -> list[tuple[Frame, int]]:
         """The device failed: what was left goes to others, and fails by name where there is none."""
         machine = self._machine
-        machine.emit(Warned(machine.clock(), str(lost)))
-        self._placement.lose(self._device)
+        if self._placement.lose(lost.device):
+            machine.emit(Warned(machine.clock(), str(lost)))
         scatter_orphans(machine, self._placement)
-        return [(job.call.frame, job.call.position) for job in self._left]
+        return _places_of(self._left)
 
     def _cost(self, job: Job) -> Cost:
         attempt = self._attempt
@@ -342,6 +355,15 @@ def scatter_orphans(machine: Machine, placement: Placement) -> None:
     with machine.lock:
         for step in placement.take_orphans():
             machine.flow.scatter(step)
+
+
+def _places_of(jobs: Iterable[Job]) -> list[tuple[Frame, int]]:
+    return [(job.call.frame, job.call.position) for job in jobs]
+
+
+def _tells_of_loss(error: Exception) -> bool:
+    """Whether an error is of a device that is lost, by this call or by another one."""
+    return isinstance(error, DeviceLost) or is_device_lost(error)
 
 
 def _of_equal_models(step: Step, jobs: Sequence[Job]) -> Iterator[list[Job]]:

@@ -30,6 +30,7 @@ from nodegraph.place.cuda import number_by_address
 from nodegraph.place.models import cost, model_id, modes_of
 from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, may_run, place
 from nodegraph.place.problem import Cost, Device, Mode, Problem
+from nodegraph.place.schedule import StagePlacement
 from nodegraph.plan.naming import uses_models
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.walk import Walk
@@ -151,14 +152,22 @@ class Placement:
         if step.index in self._unfit:
             raise ModelError(self._unfit[step.index])
 
-    def lose(self, device: str) -> None:
-        """Use a device no more, and place its calls anew."""
+    def stage(self, step: Step, device: str = "") -> StagePlacement | None:
+        """Where a step runs; None if that is nowhere, or not on that device any more."""
+        with self._lock:
+            stage = self.turns.placement(step.index) if self.turns.places(step.index) else None
+        return None if stage is None or (device and device not in stage.batch) else stage
+
+    def lose(self, device: str) -> bool:
+        """Use a device no more, and place its calls anew; whether it was used until then."""
         with self._planning:
-            self.devices.pop(device, None)
+            if self.devices.pop(device, None) is None:
+                return False
             with self._lock:
                 self.turns.lose(device)
             self.residency.lose(device)
             self._follow(self._place())
+        return True
 
     def take_orphans(self) -> frozenset[int]:
         """The steps that have lost their place since this was last asked; used under the lock of the flow."""
@@ -257,9 +266,10 @@ class Placement:
 
     def look_ahead(self, step: Step, device: str) -> None:
         """A device turns to a step: which models it will need after that, and the next is read ahead."""
-        order = self.turns.placement(step.index).order
-        if self._at.get(device) == order:
+        stage = self.stage(step, device)
+        if stage is None or self._at.get(device) == stage.order:
             return
+        order = stage.order
         self._at[device] = order
         groups = self._by_order(device)
         orders = sorted(groups)
@@ -271,9 +281,10 @@ class Placement:
     def _by_order(self, device: str) -> dict[int, list[ModelRef]]:
         """The models that a device uses, by the order of its stages."""
         groups: dict[int, list[ModelRef]] = {}
-        for index, refs in self._refs.items():
-            if self.turns.places(index) and device in self.turns.placement(index).devices:
-                groups.setdefault(self.turns.placement(index).order, []).extend(refs)
+        with self._lock:
+            for index, refs in tuple(self._refs.items()):
+                if self.turns.places(index) and device in self.turns.placement(index).devices:
+                    groups.setdefault(self.turns.placement(index).order, []).extend(refs)
         return groups
 
     @contextmanager
