@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -45,3 +48,19 @@ def test_node_is_known_with_its_help(run_cli, folder):
     assert ended.exit == 0
     assert "Reduce a picture to a few levels per channel." in ended.stdout
     assert "2 ≤ x ≤ 64" in ended.stdout
+
+
+def test_models_are_loaded_for_the_nodes_that_ask_for_them(run_cli, folder):
+    (folder / "my_models.py").write_text(blocks("python")[2])
+    (folder / "net").mkdir()
+    save_file({"shift": np.array([0, 9, 99], np.uint8)}, folder / "net" / "model.safetensors")
+    nodes = {
+        "photos": {"type": "load.coco", "params": {"root": "examples/data/photos-mini"}},
+        "net": {"type": "my.model", "params": {"folder": "net"}},
+        "tinted": {"type": "my.tint", "links": {"image": "photos.image", "net": "net"}},
+    }
+    graph = {"nodegraph": 1, "nodes": nodes, "outputs": {"tinted": "tinted"}}
+    (folder / "models.json").write_text(json.dumps(graph))
+    ended = run_cli("run", "models.json", "--limit", "2", "--nodes", "my_models.py", "--json")
+    assert ended.exit == 0, ended.stderr
+    assert json.loads(ended.stdout)["outputs"]["tinted"]["items"] == 2

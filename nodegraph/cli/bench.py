@@ -80,21 +80,24 @@ def replay_lines(replayed: Replay, title: str) -> Iterator[str]:
     yield printable(f"{title}: {calls} in {counted(len(stages), 'stage')} with {models}")
     told = replay_json(replayed)
     run, baseline = told["measured"], told["on_demand"]
-    yield table(
-        [
-            ("", "policy", "time", "loads", "peak per device"),
-            ("measured", "", *_figures(run), _peaks(run["devices"])),
-            ("planned", told["policy"], *_figures(told), _peaks(told["devices"])),
-            ("on demand", "item by item", *_figures(baseline), ""),
-        ]
-    )
+    rows = [
+        ("", "policy", "time", "loads", "peak per device"),
+        ("measured", "", *_figures(run), _peaks(run["devices"])),
+    ]
+    if told["refused"]:
+        # What is left of the calls is no measure for the run.
+        yield table(rows)
+        for message in told["refused"]:
+            yield printable(f"refused: {message}")
+        return
+    rows.append(("planned", told["policy"], *_figures(told), _peaks(told["devices"])))
+    rows.append(("on demand", "item by item", *_figures(baseline), ""))
+    yield table(rows)
     factors = told["factor"]
     yield (
         f"loading on demand takes {_factor(factors['seconds'])} the time of the plan "
         f"and {_factor(factors['loads'])} its loads"
     )
-    for message in told["refused"]:
-        yield printable(f"refused: {message}")
 
 
 def replay_json(replayed: Replay) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class Context:
 
         Args:
             kind: as declared by a pack with `@model(kind)`.
-            source: a folder, or a hub id of which the files are on this machine.
+            source: a folder, a weight file, or a hub id of which the files are on this machine.
             revision: of a hub id; "" for the newest that is here.
             dtype: of the weights at run time, such as `"float16"`.
             variant: of the weight files, such as `"fp16"`.

@@ -141,7 +141,9 @@ def test_table_tells_the_run_the_plan_loading_on_demand_and_the_factor(project):
 def test_devices_on_which_nothing_fits_are_told_with_the_numbers(project):
     ended = call(project, "bench", "placement", 1, "--devices", "sim:3MiB")
     assert ended.exit_code == 0
-    assert "refused: one item of one takes" in ended.stdout
+    _, _, measured, *refused = ended.stdout.splitlines()
+    assert measured.startswith("measured ")
+    assert [line.startswith("refused: one item of ") for line in refused] == [True, True]
     assert replayed(project, 1, "--devices", "sim:3MiB")["factor"] == {"seconds": None, "loads": None}
 
 
