@@ -136,21 +136,23 @@ class Placement:
             return not self._unknown and not self.turns.takes_turns()
 
     def expect(self, step: Step, refs: tuple[ModelRef, ...]) -> None:
-        """See to it that a step has a device.
+        """See to it that a step has a device, by the models of one of its calls.
 
         Raises:
             PlacementError: if it fits nowhere.
             ModelError: if it cannot be told what its models take.
         """
         with self._planning:
-            if not self.turns.places(step.index) and step.index not in self._refused:
+            is_refused = step.index in self._refused and self._refs.get(step.index) == refs
+            if not (is_refused or self.turns.places(step.index)):
                 self._refs[step.index] = refs
                 self._counts[step.index] = max(1, self._counts[step.index])
                 self._follow(self._place())
-        if step.index in self._refused:
-            raise PlacementError(self._refused[step.index])
-        if step.index in self._unfit:
-            raise ModelError(self._unfit[step.index])
+            refused, unfit = self._refused.get(step.index), self._unfit.get(step.index)
+        if refused is not None:
+            raise PlacementError(refused)
+        if unfit is not None:
+            raise ModelError(unfit)
 
     def stage(self, step: Step, device: str = "") -> StagePlacement | None:
         """Where a step runs; None if that is nowhere, or not on that device any more."""

@@ -50,6 +50,12 @@ def name_once(*, folder: str, ctx: Context) -> ModelRef:
     return ctx.find_model("placed_calls.seven", folder)
 
 
+@node("placed_calls.pick", version=1, pure=False)
+def pick(number: int, *, folders: list[str], ctx: Context) -> ModelRef:
+    """Name one of several models: each number has one of its own."""
+    return ctx.find_model("placed_calls.seven", folders[number % len(folders)])
+
+
 @node("placed_calls.numbers", version=1)
 def numbers(*, count: int) -> Stream[int]:
     """Numbers from zero."""
@@ -89,13 +95,17 @@ def lose(number: int, model: ModelRef, *, ctx: Context) -> int:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """A model of 4 KiB."""
+    return saved(tmp_path / "weights", 1024)
+
+
+def saved(folder: Path, count: int) -> Path:
+    """A model of so many numbers."""
     import numpy as np
     from safetensors.numpy import save_file
 
-    folder = tmp_path / "weights"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    save_file({"weight": np.ones(1024, np.float32)}, folder / "model.safetensors")
+    save_file({"weight": np.ones(count, np.float32)}, folder / "model.safetensors")
     return folder
 
 
@@ -160,3 +170,19 @@ def test_a_call_on_a_device_that_another_call_loses_goes_on_elsewhere(tmp_path: 
     assert ran.ok, ran.errors
     assert {item.value for item in ran.items("times")} == {7 * number for number in range(12)}
     assert sum("run elsewhere" in warning for warning in warnings) == 1
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_items_whose_models_fit_are_done_beside_one_whose_model_fits_nowhere(
+    tmp_path: Path, weights: Path, first: int
+) -> None:
+    folders = [str(weights), str(saved(tmp_path / "large", 1 << 20))]
+    nodes: Graph = {
+        "numbers": ("placed_calls.numbers", {}, {"count": 6}),
+        "pick": ("placed_calls.pick", {"number": "numbers"}, {"folders": folders[first:] + folders[:first]}),
+        "times": ("placed_calls.multiply", {"number": "numbers", "model": "pick"}, {}),
+    }
+    ran = run(tmp_path, nodes, [Device("cpu", "cpu", 2 * MIB)])
+    failed = {error.item for error in ran.errors}
+    assert failed == {str(number) for number in range(6) if number % 2 != first}
+    assert ran.nodes["times"].executed == 3
