@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from nodegraph.models.changes import What
 from nodegraph.models.modes import Mode
 from nodegraph.models.tensors import collect, release_cached, tensor_bytes, watch
 from nodegraph.types.builtin import ModelRef
+
+_GRACE_S = 3.0
+"""How long closing waits for a model that is being read; it is let go of when it is there."""
 
 
 class Tell(Protocol):
@@ -77,7 +81,8 @@ class HostMemory:
         self._clock = clock
         self._copies: dict[ModelRef, HostCopy] = {}
         self._pending: dict[ModelRef, Future[None]] = {}
-        self._reader: ThreadPoolExecutor | None = None
+        self._reader: threading.Thread | None = None
+        self._wanted: SimpleQueue[tuple[Future[None], ModelRef, bool] | None] = SimpleQueue()
         self._is_closed = False
 
     @property
@@ -139,9 +144,12 @@ class HostMemory:
         if ref in self._copies or ref in self._pending or self._is_closed:
             return
         if self._reader is None:
-            self._reader = ThreadPoolExecutor(1, thread_name_prefix="nodegraph-prefetch")
-        future = self._pending[ref] = self._reader.submit(self._read_ahead, ref, is_whole)
+            # No executor: the interpreter would wait for its thread, and so for the model, at its end.
+            self._reader = threading.Thread(target=self._read_all, name="nodegraph-prefetch", daemon=True)
+            self._reader.start()
+        future = self._pending[ref] = Future()
         future.add_done_callback(lambda _: self._ended(ref))
+        self._wanted.put((future, ref, is_whole))
 
     def close(self) -> None:
         """Let go of all models, and end the thread."""
@@ -151,10 +159,19 @@ class HostMemory:
             self._copies.clear()
             reader, self._reader = self._reader, None
         if reader is not None:
-            reader.shutdown(wait=True, cancel_futures=True)
+            self._wanted.put(None)
+            reader.join(_GRACE_S)
         _let_go(watched)
         with self._lock:
             self._tell("closed", 0, self.budget)
+
+    def _read_all(self) -> None:
+        """What the thread does: read one model after the other."""
+        while (wanted := self._wanted.get()) is not None:
+            future, ref, is_whole = wanted
+            if future.set_running_or_notify_cancel():
+                self._read_ahead(ref, is_whole)
+                future.set_result(None)
 
     def _read_ahead(self, ref: ModelRef, is_whole: bool) -> None:
         # Whatever goes wrong here goes wrong again for the call that uses the model, and is told there.

@@ -72,7 +72,9 @@ def model_id(ref: ModelRef) -> str:
 
 
 def modes_of(refs: Sequence[ModelRef]) -> tuple[Mode, ...]:
-    """The modes that all of the models offer, fastest first."""
+    """The modes that all of the models offer, fastest first; without models there is only one way."""
+    if not refs:
+        return ("resident",)
     return tuple(mode for mode in MODES if all(mode in model_kind(ref.kind).modes for ref in refs))
 
 

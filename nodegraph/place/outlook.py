@@ -51,7 +51,7 @@ def forecast(
         graph=program.graph.name,
         nodes=nodes,
         devices={device.name: _device(device, placed) for device in devices},
-        seconds=_seconds(program, walk, store) if placed is None else placed.schedule.seconds,
+        seconds=_seconds(program, walk, store) if placed is None else placed.seconds(),
         placed=placed,
     )
 

@@ -38,6 +38,10 @@ class Placed:
     steps: tuple[int, ...]
     unfit: Mapping[int, str]
 
+    def seconds(self) -> float | None:
+        """How long all of it takes; None if some of it would not run."""
+        return None if self.schedule.refused or self.unfit else self.schedule.seconds
+
     def devices_of(self, step: int) -> str:
         """The devices that a step runs on, for people; those that use no models run on the CPU."""
         stage = self.schedule.stages[self.steps.index(step)] if step in self.steps else None

@@ -93,10 +93,20 @@ def lower_bounds(profile: Profile, wanted: Circumstances) -> Points:
     for setting, sample in profile.items():
         if sample.calls or setting[:3] != wanted[:3] or wanted.shapes not in (UNKNOWN, setting.shapes):
             continue
+        if wanted.shapes == UNKNOWN and _got_through_elsewhere(setting, profile):
+            continue
         known = found.get(setting.batch)
         if (known is None or known.peak < sample.peak) and not _is_unlike_others(setting, sample, profile):
             found[setting.batch] = sample
     return found
+
+
+def _got_through_elsewhere(setting: Setting, profile: Profile) -> bool:
+    """Whether calls with inputs of other shapes got through: where shapes are unknown, these may come."""
+    return any(
+        sample.calls and here[:3] == setting[:3] and here.shapes != setting.shapes
+        for here, sample in profile.items()
+    )
 
 
 def _is_unlike_others(setting: Setting, sample: Sample, profile: Profile) -> bool:

@@ -58,6 +58,11 @@ class Calls:
         """Whether calls of a step are made together, or in turn on a device."""
         return step.type.signature.kind == "batch" or self._is_placed(step)
 
+    def waits_for_place(self, step: Step) -> bool:
+        """Whether calls of a step whose bytes are to be made again take turns, as its others do."""
+        placement = self._machine.placement
+        return self._is_placed(step) and placement is not None and placement.turns.places(step.index)
+
     def _is_placed(self, step: Step) -> bool:
         placement = self._machine.placement
         return placement is not None and step.index in placement.steps
@@ -81,12 +86,18 @@ class Calls:
         self, step: Step, waiting: Sequence[tuple[Frame, int]], device: str = ""
     ) -> list[tuple[Frame, int]]:
         """Run a batch, on a device if one is named; returns the calls that cannot be run now."""
+        if not device and self._is_placed(step):
+            # It lost its place after the calls were taken.
+            return list(waiting)
         calls: list[Call] = []
         claims: list[Claim] = []
         busy: list[tuple[Frame, int]] = []
         try:
             for frame, position in waiting:
                 try:
+                    if isinstance(frame.results[position], Done):
+                        self.remake(frame, position, step)
+                        continue
                     call = self.prepare(frame, position, step)
                     claim = self._claim(call) if call is not None else None
                 except Busy:

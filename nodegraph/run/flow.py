@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from nodegraph.check.checked import Chain
+from nodegraph.plan.naming import uses_models
 from nodegraph.plan.producers import Producer
 from nodegraph.plan.program import Feed, Program, Step, Watch
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Column, Done, Frame, Result, Scope, Status
@@ -129,10 +130,15 @@ class Flow:
 
     def _has_room(self, scope: Scope) -> bool:
         """One item per stream may always be in flight, so that no two streams can block each other."""
-        if scope.busy == 0:
+        if scope.busy == 0 or self._may_hold_models(scope):
             return True
         ranks = slice(scope.rank + 1)
         return sum(self.in_flight[ranks]) < self.bounds.items and sum(self.held[ranks]) < self.bounds.nbytes
+
+    def _may_hold_models(self, scope: Scope) -> bool:
+        """Whether a generator may hold what others wait for: one that uses models always goes on."""
+        turns = self.gathered.turns
+        return turns is not None and uses_models(self.program.steps[scope.step].type)
 
     def inherited(self, frame: Frame, position: int) -> tuple[Status, int] | None:
         """The status a call takes over because an input has no value, and the step it comes from.

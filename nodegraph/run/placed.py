@@ -235,7 +235,7 @@ class _Turn:
         """Tell calls that went through, or failed by themselves, from those that ran out of memory."""
         outcomes: list[Outcome] = [made] * len(part) if isinstance(made, BaseException) else made
         errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-        lost = next((error for error in errors if _tells_of_loss(error)), None)
+        lost = next((error for error in errors if self._tells_of_loss(error)), None)
         if lost is not None:
             release(lost)
             raise DeviceLost(self._attempt.device) from lost
@@ -342,6 +342,13 @@ class _Turn:
     def _budget(self) -> int:
         return self._placement.devices[self._attempt.device].budget
 
+    def _tells_of_loss(self, error: Exception) -> bool:
+        """Whether an error is of a device that was lost, by this call or another; no call loses the CPU."""
+        if isinstance(error, DeviceLost):
+            return True
+        device = self._placement.devices.get(self._attempt.device)
+        return (device is None or device.kind != "cpu") and is_device_lost(error)
+
     def _moved(self) -> int:
         """Bytes of weights that come onto the device while a call is measured."""
         return 0 if self._attempt.mode == "resident" else self._weights()
@@ -359,11 +366,6 @@ def scatter_orphans(machine: Machine, placement: Placement) -> None:
 
 def _places_of(jobs: Iterable[Job]) -> list[tuple[Frame, int]]:
     return [(job.call.frame, job.call.position) for job in jobs]
-
-
-def _tells_of_loss(error: Exception) -> bool:
-    """Whether an error is of a device that is lost, by this call or by another one."""
-    return isinstance(error, DeviceLost) or is_device_lost(error)
 
 
 def _of_equal_models(step: Step, jobs: Sequence[Job]) -> Iterator[list[Job]]:

@@ -27,6 +27,7 @@ from nodegraph.models.residency import Residency
 from nodegraph.models.sources import described
 from nodegraph.models.tensors import keep_within
 from nodegraph.place.cuda import number_by_address
+from nodegraph.place.demand import bind_estimate
 from nodegraph.place.models import cost, model_id, modes_of
 from nodegraph.place.place import Placed, PlacementError, counts_of, known_models, may_run, place
 from nodegraph.place.problem import Cost, Device, Mode, Problem
@@ -35,12 +36,13 @@ from nodegraph.plan.naming import uses_models
 from nodegraph.plan.program import Program, Step
 from nodegraph.plan.walk import Walk
 from nodegraph.run.gauges import gauge_for
+from nodegraph.run.memory_errors import is_device_lost, is_out_of_memory
 from nodegraph.run.meters import PeakMeter
 from nodegraph.run.turns import Turns
 from nodegraph.store import Store
 from nodegraph.types.builtin import ModelRef
 
-_CostOf = tuple[int, tuple[ModelRef, ...], str, Mode, str]
+_CostOf = tuple[int, tuple[ModelRef, ...], str, Mode, str, int | None]
 
 
 class Placement:
@@ -93,6 +95,7 @@ class Placement:
         self._orphans: set[int] = set()
         self._limiting = threading.Lock()
         self._limited: set[str] = set()
+        self._broken: dict[tuple[ModelRef, str, Mode], str] = {}
         self._counts = [0] * len(program.steps)
         self._refs: dict[int, tuple[ModelRef, ...]] = {}
         self._unknown: set[int] = set()
@@ -241,13 +244,24 @@ class Placement:
         known: Mapping[str, Any],
     ) -> Cost:
         """What calls take with inputs of a shape class, as it was known at the first of them."""
-        name = (step.index, refs, device, mode, shapes)
+        said = self._said(step, known)
+        name = (step.index, refs, device, mode, shapes, said)
         found = self._costs.get(name)
         if found is None:
             kind = self.devices[device].kind
             weights = sum(self.sizes(ref)["resident"] for ref in refs)
             found = self._costs[name] = cost(step, refs, weights, self._store, kind, mode, shapes, known)
         return found
+
+    def _said(self, step: Step, known: Mapping[str, Any]) -> int | None:
+        """What the node type's own estimate says of one item; None without one.
+
+        Raises:
+            EstimateError: if the estimate is wrong.
+        """
+        memory = step.type.memory
+        estimate = None if memory is None else bind_estimate(step.type.id, memory, known)
+        return None if estimate is None else estimate(1)
 
     def sizes(self, ref: ModelRef) -> Mapping[Mode, int]:
         """Bytes of a model's weights on a device, per mode; its files are looked at once.
@@ -307,7 +321,18 @@ class Placement:
             if device not in self._limited and device in self.devices:
                 keep_within(device, self.devices[device].budget)
                 self._limited.add(device)
-        return load_model(ref, device, mode)
+        if (known := self._broken.get((ref, device, mode))) is not None:
+            raise ModelError(known)
+        try:
+            return load_model(ref, device, mode)
+        except ModelError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error) or is_device_lost(error):
+                raise
+            why = f"model {described(ref)}: loading failed: {type(error).__name__}: {error}"
+            self._broken[ref, device, mode] = why
+            raise ModelError(why) from error
 
     def close(self) -> None:
         """Let go of all models."""

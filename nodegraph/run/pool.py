@@ -245,6 +245,9 @@ class Pool:
         elif isinstance(frame.results[position], Done):
             if is_item:
                 self._fan_out.remake(frame, step)
+            elif self._calls.waits_for_place(step):
+                with self._more:
+                    self._flow.gather(frame, position)
             else:
                 self._calls.remake(frame, position, step)
         elif is_item:

@@ -177,6 +177,13 @@ def test_the_mean_of_the_node_type_goes_before_the_assumed_time():
     assert (found.seconds(1), found.time_basis) == (3.5, "estimated")
 
 
+def test_what_ran_out_with_some_shapes_does_not_stand_for_shapes_that_are_not_known_yet():
+    known = measured(HERE._replace(shapes="f4[32x32]"), {1: MIB})
+    out = {Setting(*HERE._replace(shapes="f4[9000x9000]"), 1): Measured(901 * MIB)}
+    assert cost(known | out, HERE._replace(shapes=UNKNOWN)).working(1) < 2 * MIB
+    assert cost(known | out, HERE._replace(shapes="f4[9000x9000]")).working(1) >= 901 * MIB
+
+
 def test_a_batch_that_ran_out_is_reckoned_with_from_then_on():
     known = measured(HERE, {1: 110 * MIB, 2: 120 * MIB})
     out = {Setting(*HERE, 8): Measured(901 * MIB)}

@@ -48,6 +48,13 @@ def load_matrix(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Any:
     return module
 
 
+@model("placement.broken")
+def load_broken(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Any:
+    """A model that cannot be loaded."""
+    LOG.append(("load", (device, mode)))
+    raise RuntimeError("no such layer")
+
+
 class Counted:
     """Weights that are only counted: whole from the beginning, or a share of them while in use."""
 
@@ -177,6 +184,17 @@ def multiply(
     if factor == 3:
         THROUGH.set()
     return factor * number % 1_000_003
+
+
+def growing(number: int) -> int:
+    """Bytes that a number works in, as it says."""
+    return number * MIB
+
+
+@node("placement.grow", version=1, memory=growing)
+def grow(number: int, model: ModelRef, *, ctx: Context) -> int:
+    """A number as it is."""
+    return number
 
 
 def some(batch: int, item_bytes: int | None = None) -> int:

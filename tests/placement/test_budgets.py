@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nodegraph import Context
+from nodegraph.events import MemoryTracked
 from nodes.tiny import restyle
 from nodes.types import Image
 from tests.placement.conftest import MIB, Bench, Ran, Spec, named, placed_first
@@ -89,3 +90,31 @@ def test_second_run_executes_nothing_and_a_new_picture_runs_one_item_a_node(
     assert more.loads() == {"a": 1, "b": 1}
     before = pixels(first, "paint_b")
     require_equal(before, {key: array for key, array in pixels(more, "paint_b").items() if key in before})
+
+
+def test_a_model_that_cannot_be_loaded_is_tried_once_and_fails_every_item_by_name(
+    bench: Bench, matrices: list[Path]
+) -> None:
+    nodes: dict[str, Spec] = {
+        "numbers": ("placement.numbers", {}, {"count": 5}),
+        "model": named(matrices[0], "placement.broken"),
+        "times": ("placement.multiply", {"number": "numbers", "model": "model"}, {}),
+    }
+    ran = bench.run(nodes, devices="cpu=100MiB")
+    assert ran.counts("times") == "5 failed"
+    assert len(ran.did("load")) == 1
+    for error in ran.run.errors:
+        assert "placement.broken" in error.message
+        assert "RuntimeError: no such layer" in error.message
+
+
+def test_differing_estimates_of_items_are_each_reckoned_with(bench: Bench, matrices: list[Path]) -> None:
+    nodes: dict[str, Spec] = {
+        "numbers": ("placement.numbers", {}, {"count": 4}),
+        "model": named(matrices[0], "placement.matrix"),
+        "times": ("placement.grow", {"number": "numbers", "model": "model"}, {}),
+    }
+    ran = bench.run(nodes, devices="cpu=100MiB", jobs=1)
+    assert ran.run.ok, ran.run.errors
+    tracked = {event.tracked // MIB for event in ran.of(MemoryTracked)}
+    assert {16 + number for number in range(4)} <= tracked
