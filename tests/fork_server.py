@@ -116,10 +116,14 @@ def warm_up() -> None:
     pid = os.fork()
     if not pid:
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 os.chdir(folder)
                 os.dup2(os.open(os.devnull, os.O_RDWR), 1)
                 importlib.import_module("commands").use_all()
+                # What they opened is closed before its folder goes.
+                gc.collect()
+                threading._shutdown()
+                atexit._run_exitfuncs()
             os.write(write, "\n".join(sys.modules).encode())
         except BaseException:
             traceback.print_exc()

@@ -153,7 +153,7 @@ def test_memory_of_a_model_of_many_small_tensors_goes_back_to_the_system():
         ):
             loaded = resident_bytes()
         assert r.free("cpu") == size
-    assert loaded - resident_bytes() > size * 8 // 10
+    assert loaded - resident_bytes() > size // 2
 
 
 def test_bytes_of_a_module_are_those_of_parameters_and_buffers_shared_ones_once():
