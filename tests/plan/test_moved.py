@@ -37,10 +37,10 @@ def graph_at(path: Path | None, variant: str = "") -> CheckedGraph:
 @pytest.mark.parametrize(
     ("path", "store", "told"),
     [
-        ("/work/graphs/a.json", "/work/.nodegraph", "graphs/a.json"),
-        ("/work/graphs/a.json", "/work/x/../.nodegraph", "graphs/a.json"),
-        ("/elsewhere/a.json", "/work/.nodegraph", "/elsewhere/a.json"),
-        ("/work-too/a.json", "/work/.nodegraph", "/work-too/a.json"),
+        ("/home/project/graphs/a.json", "/home/project/.nodegraph", "graphs/a.json"),
+        ("/home/project/graphs/a.json", "/home/project/x/../.nodegraph", "graphs/a.json"),
+        ("/elsewhere/a.json", "/home/project/.nodegraph", "/elsewhere/a.json"),
+        ("/home/project-too/a.json", "/home/project/.nodegraph", "/home/project-too/a.json"),
     ],
 )
 def test_graph_is_told_from_the_folder_of_the_store_and_found_again(path, store, told):
@@ -50,6 +50,6 @@ def test_graph_is_told_from_the_folder_of_the_store_and_found_again(path, store,
 
 
 def test_graph_without_a_file_is_told_by_its_name_and_a_sweep_apart():
-    assert graph_id(graph_at(None), Path("/work/.nodegraph")) == "demo"
-    swept = graph_at(Path("/work/a.json"), "steps=1,2")
-    assert history_id(swept, Path("/work/.nodegraph")) == "a.json (steps=1,2)"
+    assert graph_id(graph_at(None), Path("/home/project/.nodegraph")) == "demo"
+    swept = graph_at(Path("/home/project/a.json"), "steps=1,2")
+    assert history_id(swept, Path("/home/project/.nodegraph")) == "a.json (steps=1,2)"
