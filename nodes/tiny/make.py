@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -82,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the weights; default 0")
     parser.add_argument("--dtype", choices=get_args(Dtype), default="float32", help="of the stored weights")
     given = parser.parse_args(arguments)
+    if missing := [name for name in ("torch", "safetensors") if find_spec(name) is None]:
+        parser.error(f"{' and '.join(missing)} not installed: pip install 'nodegraph[models]'")
     try:
         make_tiny_pipeline(
             given.folder, width=given.width, depth=given.depth, seed=given.seed, dtype=given.dtype

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def test_command_makes_the_model_and_says_its_size(tmp_path, capsys):
     assert capsys.readouterr().out == f"{tmp_path / 'm'}: a tiny pipeline with 0.4 MB of random weights\n"
     make_tiny_pipeline(tmp_path / "same", width=128, depth=2, seed=4)
     assert files(tmp_path / "m") == files(tmp_path / "same")
+
+
+def test_command_without_torch_says_what_to_install_and_makes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "m")])
+    assert "torch not installed: pip install 'nodegraph[models]'" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
 
 
 def test_command_given_a_bad_width_ends_with_usage(tmp_path, capsys):
