@@ -150,23 +150,3 @@ def _best(terms: Terms) -> Simulation:
     if contest.best is None:
         raise RuntimeError("no policy comes to an end, which is a bug of the planner")
     return contest.best
-
-
-def next_uses(problem: Problem, schedule: Schedule, device: str) -> tuple[str, ...]:
-    """The ids of the models that a device turns to, in order: what to evict and to fetch at run time.
-
-    Calls of stages that run side by side, up to the next of another place in the order, are one turn; a model
-    comes once for each turn that needs it.
-    """
-    uses: list[str] = []
-    turn: dict[str, None] = {}
-    order = -1
-    for block in schedule.blocks:
-        placement, models = schedule.stages[block.stage], problem.stages[block.stage].models
-        if block.device != device or placement is None or not models:
-            continue
-        if placement.order != order:
-            turn, order = {}, placement.order
-        uses += [name for name in models if name not in turn]
-        turn.update(dict.fromkeys(models))
-    return tuple(uses)

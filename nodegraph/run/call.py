@@ -7,8 +7,8 @@ from typing import Any
 
 from nodegraph.plan.program import Step
 from nodegraph.run.frames import Frame
-from nodegraph.run.machine import StepState
 from nodegraph.run.results import Output
+from nodegraph.run.states import StepState
 from nodegraph.store import Key
 from nodegraph.types.wire import Digest
 

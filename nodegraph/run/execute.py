@@ -96,7 +96,7 @@ class Calls:
             for frame, position in waiting:
                 try:
                     if isinstance(frame.results[position], Done):
-                        self.remake(frame, position, step)
+                        self.remake(frame, position, step, device)
                         continue
                     call = self.prepare(frame, position, step)
                     claim = self._claim(call) if call is not None else None
@@ -322,7 +322,7 @@ class Calls:
         except Exception as error:
             return error
 
-    def remake(self, frame: Frame, position: int, step: Step) -> None:
+    def remake(self, frame: Frame, position: int, step: Step, device: str = "") -> None:
         """Run a call again whose result is known, because its bytes are gone.
 
         If the result comes out different, its row is replaced, and another pass runs what follows.
@@ -346,7 +346,7 @@ class Calls:
         started = time.perf_counter()
         result: Outcome
         if self._placed is not None and self._is_placed(step):
-            result = self._placed.again(Job(call, arguments, BYTES_GONE)).outcomes[0]
+            result = self._placed.again(Job(call, arguments, BYTES_GONE), device).outcomes[0]
         elif step.type.signature.kind == "batch":
             results = self._attempt_batch(step, [call], _side_by_side(step, [arguments]))
             result = results if isinstance(results, BaseException) else results[0]

@@ -21,9 +21,10 @@ from nodegraph.run.capture import begin_call, end_calls
 from nodegraph.run.execute import Calls
 from nodegraph.run.fanout import FanOut
 from nodegraph.run.frames import NOT_HELD, Done, Frame
-from nodegraph.run.machine import Machine, StepState, slot_of
+from nodegraph.run.machine import Machine, slot_of
 from nodegraph.run.paces import DURABLE_SECONDS
 from nodegraph.run.results import Output, outputs_of
+from nodegraph.run.states import StepState
 from nodegraph.store import Key, Row
 from nodegraph.types.builtin import Artifact
 from nodegraph.types.ports import Scalar, ValueOf

@@ -14,7 +14,8 @@ from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Feed, Step
 from nodegraph.run.frames import Done
 from nodegraph.run.graph_rows import find_rows, may_be_known, stands_for
-from nodegraph.run.machine import Machine, StepState
+from nodegraph.run.machine import Machine
+from nodegraph.run.states import StepState
 from nodegraph.run.tables import Table, find_table, key_of_listing, key_of_step, may_stay_unwalked
 from nodegraph.store import Key, Row
 from nodegraph.store.rows import short_id

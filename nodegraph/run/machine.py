@@ -20,7 +20,7 @@ from nodegraph.events import (
 )
 from nodegraph.node.context import Drop
 from nodegraph.plan.history import History
-from nodegraph.plan.identity import StepIdentity, identify, reason
+from nodegraph.plan.identity import identify, reason
 from nodegraph.plan.keys import derived_seed
 from nodegraph.plan.producers import Selection
 from nodegraph.plan.program import Program, Step
@@ -32,7 +32,8 @@ from nodegraph.run.foresight import Foresight
 from nodegraph.run.frames import ABSENT, FAILED, LATER, SKIPPED, Done, Frame, Status
 from nodegraph.run.paces import DURABLE_SECONDS, Paces
 from nodegraph.run.result import CallError
-from nodegraph.run.results import Output
+from nodegraph.run.results import Output, result_of
+from nodegraph.run.states import StepState
 from nodegraph.run.tally import Tally
 from nodegraph.store import Key, Row, Store
 from nodegraph.types.builtin import ModelRef
@@ -51,25 +52,6 @@ BYTES_GONE = "bytes not in the store"
 
 SHOWN_SECONDS = 0.010
 """Calls that took longer are reported one by one; cheaper ones only in their node's counts."""
-
-
-@dataclass(slots=True, eq=False)
-class StepState:
-    """What all calls of a step share.
-
-    Attributes:
-        identity: what the step is made of.
-        forced: results in the store do not count.
-        keeps: bytes of its results are kept in the store.
-        spools: if not, they are kept until the run ends.
-        recorded: the store has what `identity` says of type, version and params.
-    """
-
-    identity: StepIdentity
-    forced: bool
-    keeps: bool
-    spools: bool
-    recorded: bool = False
 
 
 @dataclass(eq=False)
@@ -468,13 +450,6 @@ class Machine:
         """Remove what was kept only for this run."""
         self.store.evict(list(self.spooled))
         self.recorded = bytearray()
-
-
-def result_of(outputs: Sequence[Output]) -> Done:
-    """The result of a call as the flow holds it."""
-    wires = tuple(output.wire for output in outputs if output.wire is not None)
-    digests = tuple(output.digest for output in outputs)
-    return Done(digests, wires if len(wires) == len(outputs) else None, fresh=True)
 
 
 def _mark(frame: Frame) -> int:

@@ -90,8 +90,8 @@ class PlacedCalls:
             left.extend(_places_of(group) if turn is None else turn.run())
         return left
 
-    def again(self, job: Job) -> Made:
-        """Make one call again whose bytes are gone, wherever its step is placed."""
+    def again(self, job: Job, device: str) -> Made:
+        """Make one call again whose bytes are gone: on that device, or, if none is named, on its step's."""
         step = job.call.step
         try:
             self._expect(step, job.arguments)
@@ -100,7 +100,8 @@ class PlacedCalls:
         stage = self.placement.stage(step)
         if stage is None:
             return Made([PlacementError(f"{step.id}: the device that it was to run on was lost")], 0.0)
-        return _Turn(self, step, stage.devices[0], stage, [job]).alone()
+        there = device if device in stage.devices else stage.devices[0]
+        return _Turn(self, step, there, stage, [job]).alone()
 
     def _expect(self, step: Step, arguments: dict[str, Any]) -> None:
         try:

@@ -50,7 +50,6 @@ class Placement:
 
     Attributes:
         steps: those that use models.
-        problem: what was placed last; None before `foresee`.
         turns: which of their calls are made when; used under the lock of the flow.
         residency: the models in memory.
         meters: per device.
@@ -68,7 +67,6 @@ class Placement:
     ) -> None:
         self.steps = frozenset(step.index for step in program.steps if uses_models(step.type))
         self.devices = {device.name: device for device in devices}
-        self.problem: Problem | None = None
         self.turns = Turns({device.name: device.lanes for device in devices})
         self.meters = {device.name: PeakMeter(gauge_for(device.name, device.kind)) for device in devices}
         self.residency = Residency(
@@ -133,6 +131,11 @@ class Placement:
         if self._placed is not None:
             self._tell(self._placed)
 
+    @property
+    def problem(self) -> Problem | None:
+        """What was placed last; None before `foresee`."""
+        return None if self._placed is None else self._placed.problem
+
     def flows_through(self) -> bool:
         """Whether all is placed, and no stage waits until a device is through with another."""
         with self._planning:
@@ -191,7 +194,6 @@ class Placement:
         )
 
     def _follow(self, placed: Placed) -> None:
-        self.problem = placed.problem
         stages = {
             step: stage
             for step, stage in zip(placed.steps, placed.schedule.stages, strict=True)

@@ -11,6 +11,7 @@ from nodegraph.node.signature import NodeType
 from nodegraph.plan.convert import as_declared
 from nodegraph.plan.program import Step
 from nodegraph.plan.values import StoredItem
+from nodegraph.run.frames import Done
 from nodegraph.types.builtin import Artifact
 from nodegraph.types.ports import Type, Variable, conforms
 from nodegraph.types.wire import Digest, Wire, digest, encode
@@ -132,3 +133,10 @@ def _shown(value: Any) -> str:
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     text = repr(value)
     return f"{text} ({name})" if len(text) <= 40 and "\n" not in text else f"a {name}"
+
+
+def result_of(outputs: Sequence[Output]) -> Done:
+    """The result of a call as the flow holds it."""
+    wires = tuple(output.wire for output in outputs if output.wire is not None)
+    digests = tuple(output.digest for output in outputs)
+    return Done(digests, wires if len(wires) == len(outputs) else None, fresh=True)

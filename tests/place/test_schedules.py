@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from nodegraph.place.planner import next_uses, plan_placement
+from nodegraph.place.planner import plan_placement
 from nodegraph.place.problem import Cost, Device, Mode, Model, Problem, Stage
 from nodegraph.place.schedule import Schedule
 from nodegraph.place.verify import check_schedule
@@ -210,13 +210,3 @@ def test_stage_without_items_is_neither_placed_nor_refused():
 
 def test_problem_without_stages_takes_no_time():
     assert planned((CARD,), ()).seconds == 0
-
-
-def test_next_uses_tell_models_in_the_order_of_turns():
-    names = ("a", "b", "a")
-    stages = tuple(
-        stage(f"s{i}", 4, (name,), *range(max(0, i - 1), i), cuda=cost(1)) for i, name in enumerate(names)
-    )
-    problem = Problem((CARD,), {name: model(name, 15) for name in "ab"}, stages)
-    assert next_uses(problem, plan_placement(problem), "cuda:0") == ("a", "b", "a")
-    assert next_uses(problem, plan_placement(problem), "cpu") == ()
