@@ -15,6 +15,9 @@ from nodegraph import value
 if TYPE_CHECKING:
     import numpy as np
 
+_NONE: Any = None
+"""Stands for an array as long as the others, all False."""
+
 
 @value("image", version=1)
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class Categories:
         return cls(names, tuple(range(1, len(names) + 1)))
 
 
-@value("boxes", version=1)
+@value("boxes", version=2)
 @dataclass(frozen=True)
 class Boxes:
     """The annotated objects of one picture.
@@ -148,24 +151,29 @@ class Boxes:
         class_ids: int64 `[N]`, indices into `categories.names`.
         scores: float32 `[N]`, 1 for annotated boxes, else confidence 0 to 1.
         categories: the classes.
+        ignore: bool `[N]`, True for regions in which nothing counts, neither in training nor in evaluation:
+            crowds of COCO, ignored regions of VisDrone, difficult objects of VOC. By default none is.
     """
 
     xyxy: np.ndarray[Any, Any]
     class_ids: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any]
     categories: Categories
+    ignore: np.ndarray[Any, Any] = _NONE
 
     def __post_init__(self) -> None:
+        _fill_in_ignore(self, self.class_ids)
         _check_array("Boxes.xyxy", self.xyxy, "float32", (None, 4))
         _check_array("Boxes.class_ids", self.class_ids, "int64", (len(self.xyxy),))
         _check_array("Boxes.scores", self.scores, "float32", (len(self.xyxy),))
+        _check_array("Boxes.ignore", self.ignore, "bool", (len(self.xyxy),))
         _check_boxes("Boxes", self.xyxy, self.class_ids, self.categories)
 
     def __len__(self) -> int:
         return len(self.xyxy)
 
 
-@value("box_track", version=1)
+@value("box_track", version=2)
 @dataclass(frozen=True)
 class BoxTrack:
     """The boxes of N objects over the T frames of a clip.
@@ -177,6 +185,7 @@ class BoxTrack:
         visibility: float32 `[N, T]`, the visible share of the object's area, 0 to 1.
         class_ids: int64 `[N]`, indices into `categories.names`.
         categories: the classes.
+        ignore: bool `[N]`, as in `Boxes`.
     """
 
     xyxy: np.ndarray[Any, Any]
@@ -185,20 +194,29 @@ class BoxTrack:
     visibility: np.ndarray[Any, Any]
     class_ids: np.ndarray[Any, Any]
     categories: Categories
+    ignore: np.ndarray[Any, Any] = _NONE
 
     def __post_init__(self) -> None:
+        _fill_in_ignore(self, self.class_ids)
         _check_array("BoxTrack.xyxy", self.xyxy, "float32", (None, None, 4))
         objects_frames = self.xyxy.shape[:2]
         _check_array("BoxTrack.present", self.present, "bool", objects_frames)
         _check_array("BoxTrack.scores", self.scores, "float32", objects_frames)
         _check_array("BoxTrack.visibility", self.visibility, "float32", objects_frames)
         _check_array("BoxTrack.class_ids", self.class_ids, "int64", objects_frames[:1])
+        _check_array("BoxTrack.ignore", self.ignore, "bool", objects_frames[:1])
         _check_boxes("BoxTrack", self.xyxy.reshape(-1, 4), self.class_ids, self.categories)
 
     def frame(self, index: int) -> Boxes:
         """The boxes of the objects present in one frame."""
         here = self.present[:, index]
-        return Boxes(self.xyxy[here, index], self.class_ids[here], self.scores[here, index], self.categories)
+        return Boxes(
+            self.xyxy[here, index],
+            self.class_ids[here],
+            self.scores[here, index],
+            self.categories,
+            self.ignore[here],
+        )
 
 
 @value("depth", version=1)
@@ -235,6 +253,13 @@ class File:
     suffix: str
     width: int
     height: int
+
+
+def _fill_in_ignore(boxes: Boxes | BoxTrack, class_ids: Any) -> None:
+    import numpy as np
+
+    if boxes.ignore is None:
+        object.__setattr__(boxes, "ignore", np.zeros(np.shape(class_ids)[:1], dtype=bool))
 
 
 def _check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
