@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install --constraint constraints.txt
+# sam2 comes as a source: its build takes the pinned torch, and compiles nothing for CUDA.
+PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 
 .PHONY: demo test lint bench acknowledge clean
 
