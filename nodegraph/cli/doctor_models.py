@@ -103,13 +103,26 @@ class _Search:
         self.source = ""
 
     def __call__(
-        self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+        self,
+        kind: str,
+        source: str | Path,
+        *,
+        revision: str = "",
+        dtype: str = "float32",
+        variant: str = "",
+        config: str = "",
     ) -> ModelRef:
         from nodegraph.models.find import find_model
 
         self.kind, self.source = kind, str(source)
         return find_model(
-            kind, source, revision=revision, dtype=dtype, variant=variant, digest_of=_stat_digest
+            kind,
+            source,
+            revision=revision,
+            dtype=dtype,
+            variant=variant,
+            config=config,
+            digest_of=_stat_digest,
         )
 
 

@@ -213,7 +213,7 @@ class ModelLoaded(Event):
     Attributes:
         model: its id, which tells it from all others.
         name: for people.
-        mode: how it is held: `resident`, `swap` or `offload`.
+        mode: how it is held: `resident`, `swap`, `chunked` or `offload`.
         source: where it came from: `disk` or `host` memory.
         nbytes: bytes that it takes on the device.
     """
@@ -247,7 +247,8 @@ class CallPlaced(NodeEvent):
 
     Attributes:
         item: the item key, of a batch that of its first item.
-        mode: how its models were held: `resident`, `swap` or `offload`; "" for a call without models.
+        mode: how its models were held: `resident`, `swap`, `chunked` or `offload`; "" for a call without
+            models.
         batch: how many items it took.
     """
 

@@ -26,6 +26,7 @@ def find_model(
     revision: str = "",
     dtype: str = "float32",
     variant: str = "",
+    config: str = "",
     digest_of: Callable[[Path], bytes],
 ) -> ModelRef:
     """The ref of a model on this machine; nothing is loaded, and the network is not used.
@@ -39,6 +40,7 @@ def find_model(
         revision: of a hub id: a branch, tag or commit.
         dtype: the weights' dtype at run time, one of `nodegraph.models.weights.DTYPES`.
         variant: of the weight files, such as `"fp16"`.
+        config: how the model is built where its files do not say; what its kind makes of it.
         digest_of: BLAKE3 of a file's content, 32 bytes.
 
     Raises:
@@ -57,7 +59,7 @@ def find_model(
     except OSError as error:
         raise ModelError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
     sources.register(fingerprint, sources.Source(str(source), commit, path, stats))
-    return ModelRef(kind, str(source), commit, dtype, variant, fingerprint)
+    return ModelRef(kind, str(source), commit, dtype, variant, fingerprint, config)
 
 
 def _on_this_machine(source: str | Path, revision: str) -> tuple[Path, str]:

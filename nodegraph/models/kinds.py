@@ -68,9 +68,11 @@ def model(
     Args:
         kind: lower-case identifiers joined by dots.
         modes: how it can be held, `"resident"` (whole) always among them: `"swap"` has one component at a
-            time on the device, `"offload"` one layer at a time. All must give the same results.
+            time on the device, `"chunked"` too and works in less memory (feed-forward chunking), `"offload"`
+            has one layer at a time. All must give the same results.
         size: bytes of weights on the device for each of `modes`. By default they follow from the headers of
-            the weight files at the run-time dtype: all weights, the largest component, the largest layer.
+            the weight files at the run-time dtype: all weights, the largest component (for `"swap"` and
+            `"chunked"`), the largest layer.
         to_host: moves a resident model into host memory and returns it; by default its `.to("cpu")` does, and
             a model without `.to` is loaded again instead.
         to_device: moves it back; by default its `.to(device)` does.
@@ -86,7 +88,7 @@ def model(
     offered: tuple[Mode, ...] = tuple(mode for mode in MODES if mode in modes)
     if "resident" not in offered or set(modes) - set(MODES):
         raise DeclarationError(
-            f"model {kind!r}: modes are 'resident' and any of 'swap', 'offload'; got {modes!r}"
+            f"model {kind!r}: modes are 'resident' and any of 'swap', 'chunked', 'offload'; got {modes!r}"
         )
 
     def declare(load: F) -> F:

@@ -33,8 +33,8 @@ class Residency:
     Args:
         budgets: bytes that weights and working memory may take, per device.
         host_bytes: bytes of host memory for models that left a device or were read ahead; a model that a
-            device holds by parts (swap, offload) comes first. The device `cpu` has no such level, since that
-            is the same memory.
+            device holds by parts (all modes but resident) comes first. The device `cpu` has no such level,
+            since that is the same memory.
         load: loads a model from disk onto a device in a mode.
         sizes: bytes that a model takes on its device, for each mode it can be held in; loads nothing.
         to_host, to_device: move a resident model; they give None for one that has to be loaded again instead.

@@ -69,10 +69,11 @@ def runtime_bytes(tensor: StoredTensor, dtype: str) -> int:
 
 
 def default_sizes(weights: Weights, dtype: str, modes: Iterable[Mode] = MODES) -> dict[Mode, int]:
-    """Bytes on the device per mode: all weights, the largest component, the largest layer."""
+    """Bytes on the device per mode: all weights, the largest component, the same, the largest layer."""
     by_mode: Mapping[Mode, Iterable[int]] = {
         "resident": (weights.nbytes(dtype),),
         "swap": weights.component_bytes(dtype).values(),
+        "chunked": weights.component_bytes(dtype).values(),
         "offload": weights.layer_bytes(dtype).values(),
     }
     return {mode: max(by_mode[mode], default=0) for mode in modes}

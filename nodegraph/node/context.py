@@ -27,14 +27,27 @@ class FindModel(Protocol):
     """Finds a model by its kind and source; see `Context.find_model`."""
 
     def __call__(
-        self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+        self,
+        kind: str,
+        source: str | Path,
+        *,
+        revision: str = "",
+        dtype: str = "float32",
+        variant: str = "",
+        config: str = "",
     ) -> ModelRef:
         """The reference to the model."""
         ...
 
 
 def _find_by_content(
-    kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+    kind: str,
+    source: str | Path,
+    *,
+    revision: str = "",
+    dtype: str = "float32",
+    variant: str = "",
+    config: str = "",
 ) -> ModelRef:
     """Find a model, hashing its files anew."""
     from blake3 import blake3
@@ -44,7 +57,9 @@ def _find_by_content(
     def digest_of(path: Path) -> bytes:
         return blake3().update_mmap(path).digest()
 
-    return find_model(kind, source, revision=revision, dtype=dtype, variant=variant, digest_of=digest_of)
+    return find_model(
+        kind, source, revision=revision, dtype=dtype, variant=variant, config=config, digest_of=digest_of
+    )
 
 
 @contextmanager
@@ -160,7 +175,14 @@ class Context:
         return self._use(ref)
 
     def find_model(
-        self, kind: str, source: str | Path, *, revision: str = "", dtype: str = "float32", variant: str = ""
+        self,
+        kind: str,
+        source: str | Path,
+        *,
+        revision: str = "",
+        dtype: str = "float32",
+        variant: str = "",
+        config: str = "",
     ) -> ModelRef:
         """Name a model without loading it: its files are looked at, and hashed once.
 
@@ -173,11 +195,13 @@ class Context:
             revision: of a hub id; "" for the newest that is here.
             dtype: of the weights at run time, such as `"float16"`.
             variant: of the weight files, such as `"fp16"`.
+            config: how the model is built where its files do not say, a short text: part of what the model
+                is. The function that loads it reads `ref.config`.
 
         Raises:
             ModelError: if it is not there, or incomplete; says where it was looked for and what to do.
         """
-        return self._find_model(kind, source, revision=revision, dtype=dtype, variant=variant)
+        return self._find_model(kind, source, revision=revision, dtype=dtype, variant=variant, config=config)
 
     def progress(self, done: float, total: float | None = None) -> None:
         """Report that `done` of `total` units of this call are finished."""

@@ -15,6 +15,7 @@ from nodegraph.types.values import TYPE_ID, DeclarationError
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ATTRIBUTE = "__nodegraph_type__"
+_ESTIMATE_PARAMETERS = ("batch", "held")
 
 
 def node(
@@ -39,11 +40,12 @@ def node(
         concurrent: False forbids two calls of the function at the same time.
         keep: False stores no bytes of its results, for what is cheaper to make than to keep.
         memory: tells, before anything was measured, how many bytes (an int) a call works in beside the
-            weights of its models: a function of inputs of the node, which it names, and of `batch`, how many
-            items share the call; without `batch` it tells the bytes of one item. Of a `Batch` input it gets
-            one item. The plan knows the values that the graph file gives, and defaults; a parameter for an
-            input that is linked needs a default, such as None, or the estimate counts only once that input
-            is there. With `memory`, a node needs a device even without models.
+            weights of its models: a function of inputs of the node, which it names, of `batch`, how many
+            items share the call, and of `held`, the mode in which its models are held ("resident", "swap",
+            "chunked" or "offload"); without `batch` it tells the bytes of one item. Of a `Batch` input it
+            gets one item. The plan knows the values that the graph file gives, and defaults; a parameter for
+            an input that is linked needs a default, such as None, or the estimate counts only once that
+            input is there. With `memory`, a node needs a device even without models.
         aliases: former type ids, so that old graphs keep working.
 
     Raises:
@@ -98,7 +100,7 @@ def node_type_of(function: Callable[..., Any]) -> NodeType:
 
 
 def _refuse_unfit_estimate(memory: Callable[..., int], type_id: str, signature: Signature) -> None:
-    """Require that an estimate takes, by name, nothing but inputs and `batch`."""
+    """Require that an estimate takes, by name, nothing but inputs, `batch` and `held`."""
     try:
         parameters = inspect.signature(memory).parameters.values()
     except (TypeError, ValueError):
@@ -107,9 +109,9 @@ def _refuse_unfit_estimate(memory: Callable[..., int], type_id: str, signature: 
         ) from None
     for parameter in parameters:
         by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        if not by_name or (parameter.name != "batch" and parameter.name not in signature.ports):
+        if not by_name or parameter.name not in (*_ESTIMATE_PARAMETERS, *signature.ports):
             inputs = ", ".join(port.name for port in signature.inputs) or "none"
             raise DeclarationError(
                 f"node {type_id!r}: the function of memory= cannot take '{parameter}': "
-                f"its parameters are named after inputs of the node ({inputs}), or batch"
+                f"its parameters are named after inputs of the node ({inputs}), or batch or held"
             )

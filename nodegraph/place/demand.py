@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nodegraph.place.problem import Basis, Cost
+from nodegraph.place.problem import Basis, Cost, Mode
 from nodegraph.place.profiles import (
     Circumstances,
     Evidence,
@@ -23,6 +23,8 @@ from nodegraph.store.profiles import LoadSource, Subject
 
 BATCH = "batch"
 """The name of the parameter that gives the number of items to the estimate of a node type."""
+HELD = "held"
+"""The name of the parameter that gives it the mode in which models are held."""
 
 Estimate = Callable[[int], int]
 """Bytes of working memory, beside the weights, of a call over so many items."""
@@ -46,7 +48,7 @@ _ASSUMED_SECONDS_WITHOUT_MODEL = 0.01
 _ASSUMED_FIXED_SHARE = {"cpu": 0.1}
 _OTHER_FIXED_SHARE = 0.3
 # How often the weights pass from the host to the device in a call; a diffusion model makes some 25 steps.
-_TRANSFERS: Mapping[str, float] = {"resident": 0.0, "swap": 1.0, "offload": 25.0}
+_TRANSFERS: Mapping[str, float] = {"resident": 0.0, "swap": 1.0, "chunked": 1.0, "offload": 25.0}
 _ASSUMED_RATES: Mapping[LoadSource, float] = {"disk": 1.0e9, "host": 6.0e9}
 
 
@@ -55,24 +57,26 @@ class EstimateError(ValueError):
 
 
 def bind_estimate(
-    type_id: str, estimate: Callable[..., object], arguments: Mapping[str, object]
+    type_id: str, estimate: Callable[..., object], arguments: Mapping[str, object], held: Mode = "resident"
 ) -> Estimate | None:
     """A node type's estimate with the inputs of a call that are known before the run.
 
     `@node(memory=estimate)`: its parameters are named after inputs of the node type, those it looks at, and
-    give the inputs of one item; a parameter `batch` gives how many items share the call. It returns bytes of
-    working memory beside the weights. Without `batch`, what it returns is for one item, and a batch of n
-    takes n times as much.
+    give the inputs of one item; a parameter `batch` gives how many items share the call, `held` the mode in
+    which its models are held. It returns bytes of working memory beside the weights. Without `batch`, what it
+    returns is for one item, and a batch of n takes n times as much.
 
     Args:
         type_id: the node type, for error messages.
         estimate: the function that the node type was declared with.
         arguments: the inputs that are known, by name; those that are computed in the run are missing.
+        held: the mode in which the models are held.
 
     Returns:
         The estimate; None if it looks at an input that is not known and has no default for it.
     """
     parameters = inspect.signature(estimate).parameters.values()
+    arguments = {**arguments, HELD: held}
     wanted = [parameter for parameter in parameters if parameter.name != BATCH]
     if any(p.name not in arguments and p.default is inspect.Parameter.empty for p in wanted):
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from blake3 import blake3
+
 from nodegraph.models.kinds import model_kind
 from nodegraph.models.loading import model_sizes
 from nodegraph.models.sources import described
@@ -68,7 +70,8 @@ def distinct(refs: Sequence[ModelRef]) -> tuple[ModelRef, ...]:
 
 def model_id(ref: ModelRef) -> str:
     """What tells a model, as it is held in memory, from all others."""
-    return f"{ref.fingerprint}/{ref.kind}/{ref.dtype}/{ref.variant}"
+    config = blake3(ref.config.encode()).hexdigest()[:16] if ref.config else ""
+    return f"{ref.fingerprint}/{ref.kind}/{ref.dtype}/{ref.variant}/{config}"
 
 
 def modes_of(refs: Sequence[ModelRef]) -> tuple[Mode, ...]:
@@ -141,7 +144,7 @@ def cost(
     """
     estimate = None
     if step.type.memory is not None:
-        estimate = bind_estimate(step.type.id, step.type.memory, known)
+        estimate = bind_estimate(step.type.id, step.type.memory, known, mode)
     return cost_of(
         profiles,
         subject_of(step, refs),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from nodegraph.events.types import CallPlaced, Event, MemoryTracked, ModelLoaded, NodeFinished, RunFinished
 from nodegraph.place.peers import OnDemand, on_demand
 from nodegraph.place.planner import plan_placement
-from nodegraph.place.problem import Cost, Device, Mode, Model, Problem, Stage
+from nodegraph.place.problem import MODES, Cost, Device, Mode, Model, Problem, Stage
 from nodegraph.place.profiles import Circumstances, Profiles, fit_bytes, fit_line, nearest
 from nodegraph.place.schedule import Schedule
 from nodegraph.place.shapes import UNKNOWN
@@ -134,7 +134,8 @@ def replay(problem: Problem, measured: Measured, profiles: Profiles, devices: Se
 
 def _mode(mode: str) -> Mode:
     """The mode of a call; one without models counts as resident."""
-    return "swap" if mode == "swap" else "offload" if mode == "offload" else "resident"
+    known: Mapping[str, Mode] = {mode: mode for mode in MODES}
+    return known.get(mode, "resident")
 
 
 def _with_measured(problem: Problem, measured: Measured, profiles: Profiles) -> Problem:

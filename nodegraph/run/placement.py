@@ -246,7 +246,7 @@ class Placement:
         known: Mapping[str, Any],
     ) -> Cost:
         """What calls take with inputs of a shape class, as it was known at the first of them."""
-        said = self._said(step, known)
+        said = self._said(step, mode, known)
         name = (step.index, refs, device, mode, shapes, said)
         found = self._costs.get(name)
         if found is None:
@@ -255,14 +255,14 @@ class Placement:
             found = self._costs[name] = cost(step, refs, weights, self._store, kind, mode, shapes, known)
         return found
 
-    def _said(self, step: Step, known: Mapping[str, Any]) -> int | None:
+    def _said(self, step: Step, mode: Mode, known: Mapping[str, Any]) -> int | None:
         """What the node type's own estimate says of one item; None without one.
 
         Raises:
             EstimateError: if the estimate is wrong.
         """
         memory = step.type.memory
-        estimate = None if memory is None else bind_estimate(step.type.id, memory, known)
+        estimate = None if memory is None else bind_estimate(step.type.id, memory, known, mode)
         return None if estimate is None else estimate(1)
 
     def sizes(self, ref: ModelRef) -> Mapping[Mode, int]:

@@ -28,7 +28,7 @@ class Artifact:
     files: Mapping[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
 
 
-@value("model_ref", version=2, fields=("kind", "dtype", "variant", "fingerprint"))
+@value("model_ref", version=3, fields=("kind", "dtype", "variant", "fingerprint", "config"))
 @dataclass(frozen=True)
 class ModelRef:
     """Names a model without loading it.
@@ -43,6 +43,7 @@ class ModelRef:
         dtype: the weights' dtype at run time, such as "float16".
         variant: the variant of the weight files, such as "fp16", or "".
         fingerprint: BLAKE3 (hex) over the configuration and weight files.
+        config: how the model is built where its files do not say, as the kind of model reads it, or "".
     """
 
     kind: str
@@ -51,3 +52,4 @@ class ModelRef:
     dtype: str = "float32"
     variant: str = ""
     fingerprint: str = ""
+    config: str = ""

@@ -40,8 +40,8 @@ def test_kind_of_two_functions_is_refused_and_of_one_declared_again_is_not():
     ("kind", "options", "says"),
     [
         ("Bad Id", {}, "must be lower-case identifiers joined by dots"),
-        ("test.modes", {"modes": ("swap",)}, "modes are 'resident' and any of 'swap', 'offload'"),
-        ("test.modes", {"modes": ("resident", "half")}, "modes are 'resident' and any of 'swap', 'offload'"),
+        ("test.modes", {"modes": ("swap",)}, "modes are 'resident' and any of 'swap', 'chunked', 'offload'"),
+        ("test.modes", {"modes": ("resident", "half")}, "modes are 'resident' and any of 'swap', 'chunked', 'offload'"),
     ],
 )
 def test_declaration_that_cannot_be_is_refused(kind, options, says):

@@ -182,7 +182,12 @@ def test_files_of_a_model_are_configuration_and_the_weights_of_the_variant(disk)
 
 def test_sizes_per_mode_follow_from_the_run_time_dtype(disk):
     weights = read_weights(disk.pipeline("p"))
-    assert default_sizes(weights, "float32") == {"resident": 1620, "swap": 1220, "offload": 800}
+    assert default_sizes(weights, "float32") == {
+        "resident": 1620,
+        "swap": 1220,
+        "chunked": 1220,
+        "offload": 800,
+    }
     assert default_sizes(weights, "bfloat16", ("resident",)) == {"resident": 810}
     stored_half = read_weights(disk.pipeline("half", "fp16"), "fp16")
     assert stored_half.nbytes("float16") == 810

@@ -242,3 +242,13 @@ def test_an_estimate_that_raises_or_gives_no_bytes_is_an_error_that_names_the_no
         with pytest.raises(EstimateError, match=part) as caught:
             cost({}, estimate=bound)
         assert "'video.svd'" in str(caught.value)
+
+
+def test_an_estimate_may_look_at_the_mode_in_which_models_are_held():
+    def memory(size: int, held: str) -> int:
+        return size // (4 if held == "chunked" else 1)
+
+    whole, chunked = (bind_estimate("t", memory, {"size": 12}, held) for held in ("resident", "chunked"))
+    assert whole is not None
+    assert chunked is not None
+    assert (whole(1), chunked(1), chunked(2)) == (12, 3, 6)
