@@ -3,5 +3,14 @@
 from nodes.video.camera_motion import CameraMotion, camera_motion
 from nodes.video.encode import encode_video
 from nodes.video.frames import Frame, video_frames
+from nodes.video.object_motion import ObjectMotion, object_motion
 
-__all__ = ["CameraMotion", "Frame", "camera_motion", "encode_video", "video_frames"]
+__all__ = [
+    "CameraMotion",
+    "Frame",
+    "ObjectMotion",
+    "camera_motion",
+    "encode_video",
+    "object_motion",
+    "video_frames",
+]

@@ -41,7 +41,43 @@ def carry_box(
         homography: `[3, 3]`, from the box's picture to the frame.
         size: (width, height) of the frame.
     """
-    whole = _ahead(carried_corners(xyxy, homography))
+    return _seen(carried_corners(xyxy, homography), size)
+
+
+def carry_outline(
+    points: np.ndarray[Any, Any], homography: np.ndarray[Any, Any], size: tuple[int, int]
+) -> SeenOutline:
+    """As `carry_box`, of any convex polygon `[K, 2]` with corners in order."""
+    import numpy as np
+
+    corners = np.concatenate([points, np.ones((len(points), 1))], axis=1).astype(np.float64)
+    return _seen(corners @ homography.T, size)
+
+
+def outline_of(mask: np.ndarray[Any, Any] | None, xyxy: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The outline of an object of which the box, and perhaps the mask, is known: float64 `[K, 2]`, convex.
+
+    The box's corners; with a mask (bool `[H, W]`, not empty) the convex hull of its pixels, stretched so that
+    its bounds are the box. A turned box has larger bounds than what it holds, the turned hull has not.
+    """
+    import cv2
+    import numpy as np
+
+    left, top, right, bottom = np.asarray(xyxy, dtype=np.float64)
+    if mask is None:
+        return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    rows = np.flatnonzero(mask.any(axis=1))
+    first = mask[rows].argmax(axis=1)
+    last = mask.shape[1] - mask[rows][:, ::-1].argmax(axis=1)
+    points = np.concatenate([np.stack([x, y], axis=1) for x in (first, last) for y in (rows, rows + 1)])
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float64)
+    low, high = hull.min(axis=0), hull.max(axis=0)
+    return (hull - low) / (high - low) * (right - left, bottom - top) + (left, top)
+
+
+def _seen(corners: np.ndarray[Any, Any], size: tuple[int, int]) -> SeenOutline:
+    """What of a polygon of homogeneous corners `[K, 3]` lies inside a frame."""
+    whole = _ahead(corners)
     if len(whole) < 3:
         return UNSEEN
     inside = _cut(whole, size)
