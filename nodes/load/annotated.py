@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 import reprlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from nodegraph import Item
 from nodes.load.pixels import read_image
@@ -16,6 +19,7 @@ from nodes.types import Boxes, Categories, Image
 _log = logging.getLogger(__name__)
 
 _FARTHEST = 1e9
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 class AnnotatedImage(NamedTuple):
@@ -48,13 +52,41 @@ def is_coordinate(number: object) -> bool:
     return type(number) in (int, float) and -_FARTHEST <= number <= _FARTHEST  # type: ignore[operator]
 
 
+def number_of(text: str) -> float:
+    """The number that a decimal text such as `-1.5e3` stands for; NaN for any other text."""
+    return float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+
+
+def whole_number_of(text: str) -> int | None:
+    """The whole number that a text such as `7` or `7.0` stands for; None for any other text."""
+    number = number_of(text)
+    return int(number) if is_coordinate(number) and number.is_integer() else None
+
+
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        AnnotationError: if it is not UTF-8.
+        FileNotFoundError: if it does not exist (any more).
+    """
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise AnnotationError(f"{path}: must be a text file in UTF-8") from None
+
+
 def boxes_of(
     xyxy: Sequence[Sequence[float]],
     class_ids: Sequence[int],
     categories: Categories,
     scores: Sequence[float] | None = None,
+    ignore: Sequence[bool] | None = None,
 ) -> Boxes:
-    """Boxes from rows of left, top, right, bottom (pixels, 0-based, exclusive); scores default to 1."""
+    """Boxes from rows of left, top, right, bottom (pixels, 0-based, exclusive).
+
+    Scores default to 1; by default no box is a region to ignore.
+    """
     import numpy as np
 
     return Boxes(
@@ -62,6 +94,33 @@ def boxes_of(
         np.array(class_ids, dtype=np.int64),
         np.ones(len(class_ids), np.float32) if scores is None else np.array(scores, dtype=np.float32),
         categories,
+        np.zeros(len(class_ids), bool) if ignore is None else np.array(ignore, dtype=bool),
+    )
+
+
+Marked = Literal["ignore", "keep", "drop"]
+"""What becomes of boxes that a data set marks as not counting: regions to ignore, objects, or nothing."""
+
+
+def settle_marked(boxes: Boxes, marked: Marked) -> Boxes:
+    """Boxes whose `ignore` says which are marked, as they are asked for."""
+    import numpy as np
+
+    if marked == "ignore":
+        return boxes
+    if marked == "keep":
+        return replace(boxes, ignore=np.zeros(len(boxes), bool))
+    return boxes_at(boxes, ~boxes.ignore)
+
+
+def boxes_at(boxes: Boxes, index: Any) -> Boxes:
+    """Those of the boxes that a mask or an array of indices picks."""
+    return Boxes(
+        boxes.xyxy[index],
+        boxes.class_ids[index],
+        boxes.scores[index],
+        boxes.categories,
+        boxes.ignore[index],
     )
 
 
@@ -80,7 +139,7 @@ def clip_boxes(boxes: Boxes, size: tuple[int, int], source: str) -> Boxes:
         box = ", ".join(f"{side:g}" for side in boxes.xyxy[index])
         name = boxes.categories.names[boxes.class_ids[index]]
         _log.warning("%s: box (%s) of %r left out: it has no area inside the picture", source, box, name)
-    return Boxes(xyxy[inside], boxes.class_ids[inside], boxes.scores[inside], boxes.categories)
+    return boxes_at(replace(boxes, xyxy=xyxy), inside)
 
 
 def check_size(image: Image, stated: tuple[int, int] | None, source: str) -> None:

@@ -7,7 +7,8 @@ Format: cocodataset.org, "Data format", object detection. A `bbox` is `[x, y, wi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,24 +70,44 @@ def read_coco_file(path: Path) -> CocoFile:
     return CocoFile(path, categories, class_of, list(pictures.values()))
 
 
-def boxes_of_picture(coco: CocoFile, picture: CocoPicture, *, crowd: bool) -> Boxes:
-    """The boxes of one picture, not yet cut at its edge.
+def only_classes(coco: CocoFile, names: Collection[str]) -> CocoFile:
+    """The file as if it had these classes alone, and only the pictures that show an object of them.
+
+    Raises:
+        AnnotationError: if the file has no class of such a name.
+    """
+    unknown = [name for name in names if name not in coco.categories.names]
+    if unknown:
+        known = ", ".join(coco.categories.names)
+        raise AnnotationError(f"classes: {coco.path} has no class {unknown[0]!r}; it has: {known}")
+    pairs = zip(coco.categories.names, coco.categories.ids, strict=True)
+    chosen = [(name, category_id) for name, category_id in pairs if name in names]
+    categories = Categories(tuple(name for name, _ in chosen), tuple(id for _, id in chosen))
+    others = set(coco.class_of) - set(categories.ids)
+    pictures = [replace(picture, objects=_without(picture, others)) for picture in coco.pictures]
+    showing = [picture for picture in pictures if any(_counts(entry) for _, entry in picture.objects)]
+    class_of = {category_id: index for index, category_id in enumerate(categories.ids)}
+    return CocoFile(coco.path, categories, class_of, showing)
+
+
+def boxes_of_picture(coco: CocoFile, picture: CocoPicture) -> Boxes:
+    """The boxes of one picture, not yet cut at its edge; crowds are regions to ignore.
 
     Raises:
         AnnotationError: for an unknown category, a negative or not finite box; says where.
     """
     xyxy: list[tuple[float, float, float, float]] = []
     class_ids: list[int] = []
+    crowds: list[bool] = []
     for index, entry in picture.objects:
         place = f"{coco.path}: annotations[{index}]"
-        if _is_crowd(entry, place) and not crowd:
-            continue
+        crowds.append(_is_crowd(entry, place))
         category = entry.get("category_id")
         if type(category) is not int or category not in coco.class_of:
             raise bad(f"{place}.category_id", "the id of one of the categories", category)
         xyxy.append(_corners(entry["bbox"], place))
         class_ids.append(coco.class_of[category])
-    return boxes_of(xyxy, class_ids, coco.categories)
+    return boxes_of(xyxy, class_ids, coco.categories, ignore=crowds)
 
 
 def stated_size(coco: CocoFile, picture: CocoPicture) -> tuple[int, int] | None:
@@ -188,6 +209,19 @@ def _pictured(
     if not isinstance(bbox, list) or len(bbox) != 4 or any(type(side) not in (int, float) for side in bbox):
         raise bad(f"{path}: {place}.bbox", "[x, y, width, height] (four numbers)", bbox)
     return pictures[image_id]
+
+
+def _without(picture: CocoPicture, category_ids: Collection[int]) -> list[tuple[int, dict[str, Any]]]:
+    return [
+        (index, entry)
+        for index, entry in picture.objects
+        if type(entry.get("category_id")) is not int or entry["category_id"] not in category_ids
+    ]
+
+
+def _counts(entry: dict[str, Any]) -> bool:
+    """Whether an annotation is an object; a malformed one counts, so that its picture can fail for it."""
+    return entry.get("iscrowd", 0) != 1
 
 
 def _is_crowd(entry: dict[str, Any], place: str) -> bool:

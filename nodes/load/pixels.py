@@ -17,6 +17,8 @@ _FORMATS = ("JPEG", "PNG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000
 
 _ORIENTATION = 0x0112  # EXIF 2.32, table 4
 _BACKGROUND = (255, 255, 255, 255)
+_BAND = 256
+"""Rows that are converted at a time."""
 
 
 class PictureError(ValueError):
@@ -74,31 +76,35 @@ def _formats() -> tuple[str, ...]:
 
 
 def _upright_rgb(picture: Pillow.Image) -> np.ndarray[Any, Any]:
-    """uint8 `[H, W, 3]` of a loaded picture."""
+    """uint8 `[H, W, 3]` of a loaded picture, converted a band of rows at a time: its copies stay small."""
     import numpy as np
 
-    transposition = _transposition(picture)
-    rgb = _rgb(picture)
-    return np.asarray(rgb if transposition is None else rgb.transpose(transposition))
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _BAND):
+        bottom = min(top + _BAND, height)
+        pixels[top:bottom] = np.asarray(_rgb(picture.crop((0, top, width, bottom))))
+    return _upright(pixels, _orientation(picture))
 
 
-def _transposition(picture: Pillow.Image) -> Pillow.Transpose | None:
-    """What makes the picture upright, by its EXIF orientation."""
-    from PIL.Image import Transpose
-
+def _orientation(picture: Pillow.Image) -> int:
     try:
-        orientation = picture.getexif().get(_ORIENTATION)
+        return picture.getexif().get(_ORIENTATION) or 1
     except Exception:  # broken EXIF, which some cameras write: the pixels are good
-        return None
-    return {
-        2: Transpose.FLIP_LEFT_RIGHT,
-        3: Transpose.ROTATE_180,
-        4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE,
-        6: Transpose.ROTATE_270,
-        7: Transpose.TRANSVERSE,
-        8: Transpose.ROTATE_90,
-    }.get(orientation or 1)
+        return 1
+
+
+def _upright(pixels: np.ndarray[Any, Any], orientation: int) -> np.ndarray[Any, Any]:
+    """The pixels turned and mirrored as the EXIF orientation asks; an unknown one asks nothing."""
+    import numpy as np
+
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _rgb(picture: Pillow.Image) -> Pillow.Image:

@@ -12,13 +12,17 @@ from nodegraph import Item, Param, Stream, node
 from nodes.load.annotated import (
     AnnotatedImage,
     AnnotationError,
+    Marked,
     boxes_of,
     check_size,
     clip_boxes,
     refused_item,
+    settle_marked,
+    text_lines,
 )
 from nodes.load.folder import DatasetFolder, OutsideRootError, is_picture, item_key
 from nodes.load.pixels import read_image
+from nodes.load.subset import Subset, SubsetSeed, drawn
 from nodes.load.voc_xml import Coordinates, read_voc_objects
 from nodes.types import Categories
 
@@ -30,7 +34,7 @@ VOC_CLASSES = (
 # fmt: on
 
 
-@node("load.voc", version=1, pure=False)
+@node("load.voc", version=2, pure=False)
 def load_voc(
     root: Annotated[Path, Param(help="folder that holds Annotations/ and JPEGImages/, such as VOC2012")],
     *,
@@ -39,7 +43,11 @@ def load_voc(
         list[str] | None, Param(help="the class names in the order of their ids; default: VOC's twenty")
     ] = None,
     coordinates: Annotated[Coordinates, Param(help="voc: 1-based, inclusive")] = "voc",
-    difficult: Annotated[bool, Param(help="whether to keep objects marked difficult")] = True,
+    difficult: Annotated[
+        Marked, Param(help="objects marked difficult: regions to ignore, ordinary objects, or left out")
+    ] = "ignore",
+    subset: Subset = None,
+    subset_seed: SubsetSeed = 0,
 ) -> Stream[AnnotatedImage]:
     """The pictures of a Pascal VOC data set with their boxes, in the order of the list or of their names.
 
@@ -47,8 +55,9 @@ def load_voc(
     the one of that name in JPEGImages. `coordinates` says what the numbers in the files mean: "voc" as in VOC
     itself, 1-based with the last pixel included; "zero_based" as in `Boxes`, 0-based with `xmax` and `ymax`
     excluded. Boxes are cut at the picture's edge, and one without any area inside is left out with a warning.
-    The parts of an object are not read. Classes are given rather than collected from the files, so that a
-    new file cannot renumber them. Of a list for one class, pictures marked -1 are left out.
+    The parts of an object are not read. VOC's evaluation takes difficult objects neither for nor against, so
+    they are regions to ignore. Classes are given rather than collected from the files, so that a new file
+    cannot renumber them. Of a list for one class, pictures marked -1 are left out.
 
     One item fails alone, and by name, if its annotation or picture is missing or cannot be read, is ambiguous
     or leads out of `root`, the picture is not of the stated size, or an object is of an unknown class or has
@@ -64,7 +73,8 @@ def load_voc(
     categories = _categories(VOC_CLASSES if classes is None else tuple(classes))
     pictures = _pictures_by_id(root / "JPEGImages")
     read = partial(_read, categories, coordinates, difficult)
-    for picture_id, place in _listed(folder, split) if split else _annotated(root / "Annotations"):
+    listed = _listed(folder, split) if split else _annotated(root / "Annotations")
+    for picture_id, place in drawn(listed, lambda entry: entry[0], subset, subset_seed):
         key = item_key(picture_id, otherwise=place)
         try:
             files = _files(folder, picture_id, pictures)
@@ -111,7 +121,7 @@ def _listed(folder: DatasetFolder, split: str) -> list[tuple[str, str]]:
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
         raise FileNotFoundError(f"{path}: no such list; 'split' can be: {known}")
     ids: dict[str, int] = {}
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(text_lines(path), 1):
         match line.split():
             case [] | [_, "-1"]:
                 continue
@@ -139,11 +149,12 @@ def _files(folder: DatasetFolder, picture_id: str, pictures: Mapping[str, list[s
 
 
 def _read(
-    categories: Categories, coordinates: Coordinates, difficult: bool, annotation: Path, picture: Path
+    categories: Categories, coordinates: Coordinates, difficult: Marked, annotation: Path, picture: Path
 ) -> AnnotatedImage:
     class_of = {name: index for index, name in enumerate(categories.names)}
-    objects = read_voc_objects(annotation, class_of, coordinates=coordinates, difficult=difficult)
+    objects = read_voc_objects(annotation, class_of, coordinates=coordinates)
     image = read_image(picture)
     check_size(image, objects.size, str(annotation))
-    boxes = boxes_of(objects.xyxy, objects.class_ids, categories)
+    boxes = boxes_of(objects.xyxy, objects.class_ids, categories, ignore=objects.difficult)
+    boxes = settle_marked(boxes, difficult)
     return AnnotatedImage(image, clip_boxes(boxes, image.size, str(annotation)))

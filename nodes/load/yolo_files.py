@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from nodes.load.annotated import AnnotationError, bad, boxes_of
+from nodes.load.annotated import AnnotationError, bad, boxes_of, number_of, text_lines
 from nodes.types import Boxes, Categories
 
 _SLACK = 0.01  # rounding of a labelling tool, as a fraction of the picture
@@ -61,41 +61,61 @@ def read_yolo_file(path: Path) -> YoloFile:
     )
 
 
-def read_labels(path: Path, yolo: YoloFile, size: tuple[int, int]) -> Boxes:
-    """The boxes of a label file, in pixels of a picture of this width and height, not yet cut at its edge.
+class LabelRow(NamedTuple):
+    """One line of a label file.
+
+    Attributes:
+        class_id: class index.
+        corners: left, top, right, bottom as fractions of the picture.
+        score: confidence; 1 where the line has none.
+        ignore: whether it is a region in which nothing counts.
+    """
+
+    class_id: int
+    corners: tuple[float, float, float, float]
+    score: float
+    ignore: bool
+
+
+def read_labels(path: Path, yolo: YoloFile, *, ignore: bool = False) -> list[LabelRow]:
+    """The rows of a label file.
 
     Raises:
         AnnotationError: for a line that is neither a box nor an outline, or of an unknown class; says which.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise AnnotationError(f"{path}: not a text file in UTF-8") from None
-    objects = [
-        _object(line.split(), yolo, f"{path}:{number}")
-        for number, line in enumerate(lines, 1)
+    return [
+        _row(line.split(), yolo, f"{path}:{number}", ignore)
+        for number, line in enumerate(text_lines(path), 1)
         if line.strip()
     ]
+
+
+def boxes_of_rows(rows: list[LabelRow], categories: Categories, size: tuple[int, int]) -> Boxes:
+    """The rows as boxes in pixels of a picture of this width and height, not yet cut at its edge."""
     width, height = size
-    xyxy = [(x1 * width, y1 * height, x2 * width, y2 * height) for _, (x1, y1, x2, y2), _ in objects]
-    class_ids = [class_id for class_id, _, _ in objects]
-    return boxes_of(xyxy, class_ids, yolo.categories, [score for _, _, score in objects])
+    return boxes_of(
+        [(x1 * width, y1 * height, x2 * width, y2 * height) for _, (x1, y1, x2, y2), _, _ in rows],
+        [row.class_id for row in rows],
+        categories,
+        [row.score for row in rows],
+        [row.ignore for row in rows],
+    )
 
 
-def _object(words: list[str], yolo: YoloFile, place: str) -> tuple[int, tuple[float, ...], float]:
-    """Class index, box (left, top, right, bottom as fractions) and score of one line."""
+def _row(words: list[str], yolo: YoloFile, place: str, ignore: bool) -> LabelRow:
     numbers = [_number(word, place) for word in words]
     if not numbers[0].is_integer() or int(numbers[0]) not in yolo.class_of:
         raise bad(f"{place}: the class", "one of the ids of 'names' in data.yaml", words[0])
     class_id = yolo.class_of[int(numbers[0])]
     values = numbers[1:]
     if len(values) in (4, 4 + yolo.keypoint_values):
-        return class_id, _box(values[:4], place), 1.0
+        return LabelRow(class_id, _box(values[:4], place), 1.0, ignore)
     if len(values) == 5:
-        return class_id, _box(values[:4], place), _fraction(values[4], place)
+        return LabelRow(class_id, _box(values[:4], place), _fraction(values[4], place), ignore)
     if len(values) >= 6 and len(values) % 2 == 0:
         points = [_fraction(value, place) for value in values]
-        return class_id, (min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])), 1.0
+        outline = min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])
+        return LabelRow(class_id, outline, 1.0, ignore)
     raise bad(
         place,
         "'class x y width height', the same and a confidence, or 'class x y x y x y ...'",
@@ -109,10 +129,7 @@ def _box(values: list[float], place: str) -> tuple[float, float, float, float]:
 
 
 def _number(word: str, place: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
+    number = number_of(word)
     if not math.isfinite(number):
         raise bad(place, "made of finite numbers", word)
     return number

@@ -9,24 +9,33 @@ import pytest
 
 from nodegraph.node.declare import node_type_of
 from nodegraph.types.wire import digest, encode
-from nodes.load import load_coco
+from nodes.load import AnnotationError, load_coco
+from nodes.types import Categories
 
 
 def test_boxes_become_corners_and_categories_keep_their_ids(coco):
-    first, second = load_coco(coco(), crowd=True)
+    first, second = load_coco(coco())
     boxes = first.value.boxes
     assert boxes.xyxy.tolist() == [[1, 2, 4, 6], [10.5, 0, 20, 10]]
     assert boxes.categories.names == ("dog", "cat")
     assert boxes.categories.ids == (5, 90)
     assert boxes.class_ids.tolist() == [1, 0]
     assert boxes.scores.tolist() == [1, 1]
+    assert boxes.ignore.tolist() == [False, True]
     assert len(second.value.boxes) == 0
     assert second.value.boxes.categories == boxes.categories
 
 
-def test_crowds_are_left_out_by_default(coco):
-    first, _ = load_coco(coco())
+def test_crowds_can_be_left_out(coco):
+    first, _ = load_coco(coco(), crowd="drop")
     assert first.value.boxes.xyxy.tolist() == [[1, 2, 4, 6]]
+    assert first.value.boxes.ignore.tolist() == [False]
+
+
+def test_crowds_can_be_ordinary_objects(coco):
+    first, _ = load_coco(coco(), crowd="keep")
+    assert len(first.value.boxes) == 2
+    assert not first.value.boxes.ignore.any()
 
 
 def test_items_come_in_the_order_of_the_file_under_the_file_names(coco):
@@ -49,7 +58,7 @@ def test_box_over_the_edge_is_cut(coco):
     def edit(document):
         document["annotations"][0]["bbox"] = [-3, 5, 40, 40]
 
-    assert next(iter(load_coco(coco(edit)))).value.boxes.xyxy.tolist() == [[0, 5, 20, 10]]
+    assert next(iter(load_coco(coco(edit)))).value.boxes.xyxy.tolist()[0] == [0, 5, 20, 10]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +68,9 @@ def test_box_without_area_in_the_picture_is_left_out_with_a_warning(coco, caplog
     def edit(document):
         document["annotations"][0]["bbox"] = bbox
 
-    (first, _) = load_coco(coco(edit), crowd=True)
+    (first, _) = load_coco(coco(edit))
     assert first.value.boxes.xyxy.tolist() == [[10.5, 0, 20, 10]]
+    assert first.value.boxes.ignore.tolist() == [True]
     assert "images[0]: box" in caplog.text
     assert "'cat' left out" in caplog.text
 
@@ -132,7 +142,7 @@ def test_listing_decodes_nothing_and_names_what_each_item_depends_on(coco):
     (root / "a.png").write_bytes(b"not decoded while listing")
     first, second = load_coco(root)
     assert first.reads == (root / "a.png",)
-    assert first.uses["boxes"].xyxy.tolist() == [[1, 2, 4, 6]]
+    assert first.uses["boxes"].xyxy.tolist() == [[1, 2, 4, 6], [10.5, 0, 20, 10]]
     assert second.value.image.size == (20, 10)
 
 
@@ -176,3 +186,27 @@ def test_values_can_be_stored(coco):
     assert image.pixels.dtype == np.uint8
     assert encode(image).nbytes > image.pixels.nbytes
     assert json.dumps(boxes.xyxy.tolist())
+
+
+def test_chosen_classes_keep_their_ids_and_take_only_pictures_that_show_one(coco):
+    def edit(document):
+        document["annotations"].append({"id": 3, "image_id": 3, "category_id": 5, "bbox": [1, 1, 2, 2]})
+
+    assert [item.key for item in load_coco(coco(edit), classes=["cat"])] == ["a.png"]
+    (only_dog,) = load_coco(coco(edit), classes=["dog"])
+    assert only_dog.key == "b.png", "a crowd alone does not make a picture one of dogs"
+    assert only_dog.value.boxes.categories == Categories(("dog",), (5,))
+    assert only_dog.value.boxes.class_ids.tolist() == [0]
+
+
+def test_class_that_the_file_does_not_have_is_named_with_those_it_has(coco):
+    with pytest.raises(AnnotationError, match=r"no class 'cow'; it has: dog, cat"):
+        list(load_coco(coco(), classes=["cat", "cow"]))
+
+
+def test_subset_takes_so_many_pictures_in_the_order_of_the_file(coco):
+    everything = [item.key for item in load_coco(coco())]
+    drawn = {seed: [item.key for item in load_coco(coco(), subset=1, subset_seed=seed)] for seed in range(9)}
+    assert {len(keys) for keys in drawn.values()} == {1}
+    assert {key for keys in drawn.values() for key in keys} == set(everything)
+    assert [item.key for item in load_coco(coco(), subset=9)] == everything

@@ -31,8 +31,20 @@ def test_zero_based_corners_are_taken_as_they_are(voc):
 
 
 def test_difficult_objects_can_be_left_out(voc):
-    boxes = items(voc(), difficult=False)["a"].value.boxes
+    boxes = items(voc(), difficult="drop")["a"].value.boxes
     assert boxes.xyxy.tolist() == [[0, 1, 20, 10]]
+
+
+def test_difficult_objects_are_regions_to_ignore_by_default(voc):
+    assert items(voc())["a"].value.boxes.ignore.tolist() == [False, True]
+    assert items(voc(), difficult="keep")["a"].value.boxes.ignore.tolist() == [False, False]
+
+
+def test_subset_draws_among_the_listed_pictures(voc):
+    root = voc(lists={"train": "b\na\n"})
+    drawn = [list(items(root, split="train", subset=1, subset_seed=seed)) for seed in range(9)]
+    assert sorted({key for keys in drawn for key in keys}) == ["a", "b"]
+    assert {len(keys) for keys in drawn} == {1}
 
 
 def test_classes_are_the_twenty_of_voc_by_default(voc):

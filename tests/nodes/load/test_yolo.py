@@ -150,7 +150,7 @@ def test_bad_line_fails_that_item_alone_and_is_named(yolo, picture, labels, mess
 def test_labels_that_are_no_text_fail_that_item(yolo):
     root = yolo()
     (root / "labels/train/a.txt").write_bytes(b"\x80\x81\xff")
-    with pytest.raises(AnnotationError, match=r"a\.txt: not a text file"):
+    with pytest.raises(AnnotationError, match=r"a\.txt: must be a text file"):
         only(load_yolo(root)).make()
 
 
@@ -247,3 +247,40 @@ def test_labels_that_link_out_of_the_root_fail_that_item(yolo, tmp_path_factory)
     (root / "labels/train/a.txt").symlink_to(elsewhere)
     with pytest.raises(OutsideRootError, match="symbolic link leads out"):
         only(load_yolo(root)).make()
+
+
+def test_regions_to_ignore_are_read_from_the_folder_beside_the_labels(yolo):
+    root = yolo("1 0.5 0.5 0.2 0.4\n")
+    (root / "ignore/train").mkdir(parents=True)
+    (root / "ignore/train/a.txt").write_text("0 0.25 0.5 0.5 1\n")
+    (item,) = load_yolo(root)
+    boxes = item.value.boxes
+    assert boxes.ignore.tolist() == [False, True]
+    assert boxes.class_ids.tolist() == [1, 0]
+    assert boxes.xyxy.tolist()[1] == [0, 0, 10, 10]
+    assert item.reads[-1] == root / "ignore/train/a.txt"
+
+
+def test_regions_to_ignore_need_no_labels(yolo):
+    root = yolo(labels=None)
+    (root / "ignore/train").mkdir(parents=True)
+    (root / "ignore/train/a.txt").write_text("0 0.25 0.5 0.5 1\n")
+    (item,) = load_yolo(root)
+    assert item.value.boxes.ignore.tolist() == [True]
+
+
+def test_bad_row_of_a_region_to_ignore_is_named(yolo):
+    root = yolo()
+    (root / "ignore/train").mkdir(parents=True)
+    (root / "ignore/train/a.txt").write_text("\n7 0.25 0.5 0.5 1\n")
+    (item,) = load_yolo(root)
+    with pytest.raises(AnnotationError, match=r"ignore/train/a\.txt:2: the class"):
+        item.make()
+
+
+def test_subset_takes_so_many_pictures_of_the_split(yolo, picture):
+    root = yolo()
+    picture(root / "images/train/b.png")
+    drawn = [[item.key for item in load_yolo(root, subset=1, subset_seed=seed)] for seed in range(9)]
+    assert {len(keys) for keys in drawn} == {1}
+    assert {key for keys in drawn for key in keys} == {"images/train/a.png", "images/train/b.png"}
