@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from nodegraph.check.checked import Source
@@ -14,7 +15,7 @@ from nodegraph.graph.document import ABSENT
 from nodegraph.graph.nearest import Suggestion
 from nodegraph.graph.place import Finding, Place
 from nodegraph.node.signature import InputPort, NodeType
-from nodegraph.types.ports import Type, accepts
+from nodegraph.types.ports import OneOf, Type, accepts
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,10 @@ def _settle_graph_input(
 ) -> Any:
     """The value of a graph input for a node; what the graph input itself refuses is reported there."""
     declared = instance.scope.definition.ports.get(name)
-    if declared is None or settle(given, declared, "the graph", []) is ABSENT:
-        return ABSENT
+    value = ABSENT if declared is None else settle(given, declared, "the graph", [])
+    if value is ABSENT or (isinstance(value, Path) and isinstance(port.type, OneOf)):
+        # Read again for an input that takes text as well, the path would be no path any more.
+        return value
     return settle(given, port, str(instance), findings)
 
 

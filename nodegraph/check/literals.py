@@ -41,6 +41,9 @@ _ANNOTATIONS: dict[str, Any] = {
     "json": Any,
 }
 
+_PATHS = ("./", "../", "/", "~/")
+"""How a text begins that is a path where a text (the id of a model, say) or a path may stand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -143,6 +146,8 @@ def absolute(value: Any, type_: Type, folder: Path) -> Any:
         case Scalar("path"):
             return absolute_path(folder, value) if isinstance(value, Path) else value
         case OneOf(members):
+            if isinstance(value, str) and Scalar("path") in members and value.startswith(_PATHS):
+                return absolute_path(folder, Path(value))
             for member in members:
                 value = absolute(value, member, folder)
             return value

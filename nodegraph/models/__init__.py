@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nodegraph.models.errors import ModelError
     from nodegraph.models.modes import Mode
+    from nodegraph.models.published import Published
     from nodegraph.models.state_dicts import load_state_dict
     from nodegraph.models.weights import Weights
 
-__all__ = ["Mode", "ModelError", "Weights", "load_state_dict"]
+__all__ = ["Mode", "ModelError", "Published", "Weights", "load_state_dict"]
 
-_MODULES = {"ModelError": "errors", "Mode": "modes", "Weights": "weights", "load_state_dict": "state_dicts"}
+_MODULES = {
+    "Mode": "modes",
+    "ModelError": "errors",
+    "Published": "published",
+    "Weights": "weights",
+    "load_state_dict": "state_dicts",
+}
 
 
 def __getattr__(name: str) -> Any:

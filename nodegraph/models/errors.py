@@ -7,6 +7,18 @@ class ModelError(Exception):
     """A model that cannot be found, read or used; the message says which, what is wrong and what to do."""
 
 
+class NotHere(ModelError):
+    """A model of the hub that is not on this machine.
+
+    Attributes:
+        fetch: the command that fetches it.
+    """
+
+    def __init__(self, message: str, fetch: str) -> None:
+        super().__init__(message)
+        self.fetch = fetch
+
+
 class DoesNotFit(ModelError):
     """Models and working memory for which a device has no room.
 

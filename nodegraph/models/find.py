@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from blake3 import blake3
@@ -13,6 +13,7 @@ from nodegraph.models.errors import ModelError
 from nodegraph.models.hub import HUB_ID, hub_snapshot
 from nodegraph.models.kinds import model_kind
 from nodegraph.models.layout import model_files, read_weights
+from nodegraph.models.published import Published, find_published
 from nodegraph.models.weights import DTYPES
 from nodegraph.types.builtin import ModelRef
 
@@ -47,10 +48,10 @@ def find_model(
         ModelError: if the kind or dtype is unknown, the model is not on this machine, or files of it are
             missing, truncated or damaged; says which and what to do.
     """
-    model_kind(kind)
+    published = model_kind(kind).published
     if dtype not in DTYPES:
         raise ModelError(f"model {source}: dtype {dtype!r} is not known; there are {', '.join(DTYPES)}")
-    path, commit = _on_this_machine(source, revision)
+    path, commit = _on_this_machine(source, revision, published)
     read_weights(path, variant)
     files = model_files(path, variant)
     try:
@@ -62,7 +63,9 @@ def find_model(
     return ModelRef(kind, str(source), commit, dtype, variant, fingerprint, config)
 
 
-def _on_this_machine(source: str | Path, revision: str) -> tuple[Path, str]:
+def _on_this_machine(
+    source: str | Path, revision: str, published: Sequence[Published]
+) -> tuple[Path, str]:
     """Where a model lies, and its commit if it comes from the hub."""
     path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111 (links are not followed)
     if str(source) and os.path.exists(path):  # noqa: PTH110 (no error for names that no file can have)
@@ -71,7 +74,7 @@ def _on_this_machine(source: str | Path, revision: str) -> tuple[Path, str]:
         return path, ""
     if isinstance(source, Path) or not HUB_ID.fullmatch(source):
         raise ModelError(f"{path}: there is no such model folder or weight file; correct the path")
-    return hub_snapshot(source, revision)
+    return hub_snapshot(source, revision, published=find_published(published, source))
 
 
 def _fingerprint(files: Mapping[str, Path], digest_of: Callable[[Path], bytes]) -> str:

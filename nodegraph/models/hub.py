@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from nodegraph.models.errors import ModelError
+from nodegraph.models.errors import ModelError, NotHere
+from nodegraph.models.published import Published, download_text, fetch_command
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _REVISION = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)*")
@@ -23,7 +24,11 @@ def hub_cache(environment: Mapping[str, str]) -> Path:
 
 
 def hub_snapshot(
-    model: str, revision: str = "", environment: Mapping[str, str] = os.environ
+    model: str,
+    revision: str = "",
+    environment: Mapping[str, str] = os.environ,
+    *,
+    published: Published | None = None,
 ) -> tuple[Path, str]:
     """The folder of a model's files in the cache, and the commit that they are of.
 
@@ -31,9 +36,12 @@ def hub_snapshot(
         model: such as `stabilityai/stable-video-diffusion-img2vid`.
         revision: a branch, tag or commit; "" is the branch `main`.
         environment: says where the cache lies, as `hub_cache` reads it.
+        published: what is known of the model.
 
     Raises:
-        ModelError: if it is not there; says where it was looked for, and the command that fetches it.
+        ModelError: if the revision is none.
+        NotHere: if it is not there; says where it was looked for, what to fetch, and how large it is and under
+            which licence if that is known.
     """
     wanted = revision or "main"
     if not _REVISION.fullmatch(wanted):
@@ -43,11 +51,13 @@ def hub_snapshot(
     folder = cached / "snapshots" / commit
     if os.path.isdir(folder):  # noqa: PTH112 (no error for names that no folder can have)
         return folder, commit
-    at = f" --revision {revision}" if revision else ""
     what = f"revision {revision}" if revision else "it"
-    raise ModelError(
+    fetch = fetch_command(model, revision, published.include if published else ())
+    known = f" ({download_text(published.nbytes)}, licence: {published.licence})" if published else ""
+    raise NotHere(
         f"model {model}: {what} is not on this machine (looked in {cached}); nodegraph does not use the "
-        f"network: fetch it with 'hf download {model}{at}', or give a folder"
+        f"network: fetch it with '{fetch}'{known}, or give a folder",
+        fetch,
     )
 
 

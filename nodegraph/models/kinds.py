@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodegraph.models.errors import ModelError
 from nodegraph.models.modes import MODES, Mode
+from nodegraph.models.published import Published
 from nodegraph.types.builtin import ModelRef
 from nodegraph.types.values import TYPE_ID, DeclarationError
 
@@ -31,6 +32,7 @@ class ModelKind:
         modes: how it can be held on a device, fastest first.
         size: bytes on the device per mode, or None where they follow from the weight files.
         to_host, to_device: move a loaded model, or None where its own `.to` does.
+        published: models of the kind that can be fetched.
     """
 
     id: str
@@ -39,6 +41,7 @@ class ModelKind:
     size: SizeOf | None
     to_host: Callable[[Any], Any] | None
     to_device: Callable[[Any, str], Any] | None
+    published: tuple[Published, ...] = ()
 
     @property
     def place(self) -> str:
@@ -56,6 +59,7 @@ def model(
     size: SizeOf | None = None,
     to_host: Callable[[Any], Any] | None = None,
     to_device: Callable[[Any, str], Any] | None = None,
+    published: Sequence[Published] = (),
 ) -> Callable[[F], F]:
     """Declare a kind of model by the function that loads it. The function stays an ordinary function.
 
@@ -76,6 +80,8 @@ def model(
         to_host: moves a resident model into host memory and returns it; by default its `.to("cpu")` does, and
             a model without `.to` is loaded again instead.
         to_device: moves it back; by default its `.to(device)` does.
+        published: models of the kind that can be fetched from the hub; errors and `nodegraph doctor` then
+            tell how large a missing one is and under which licence it comes.
 
     Raises:
         DeclarationError: if the id is malformed or taken by another function, the modes are not acceptable,
@@ -93,7 +99,7 @@ def model(
 
     def declare(load: F) -> F:
         _require_four_arguments(kind, load)
-        _register(ModelKind(kind, load, offered, size, to_host, to_device))
+        _register(ModelKind(kind, load, offered, size, to_host, to_device, tuple(published)))
         return load
 
     return declare
