@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from nodegraph import Drop, Param, node
-from nodes.label.tracks import box_frames, check_frames, mask_frames, no_objects
+from nodes.label.cover import covering_boxes
+from nodes.label.tracks import box_frames, check_frames, mask_frames, no_objects, with_ignore_regions
 from nodes.types import BoxTrack, MaskTrack, Video
 
 if TYPE_CHECKING:
     import numpy as np
 
 Mode = Literal["fill", "blur", "mean", "keep"]
+
+_MIN_FILL = 0.8
+"""Least share of an ignore region that is revealed, so that hardly anything seen before is ignored."""
 
 _CELLS = 48
 """Blurring works on pictures whose longer side has so many cells: what is smaller leaves no trace."""
@@ -25,7 +29,7 @@ class Disoccluded(NamedTuple):
     revealed: MaskTrack
 
 
-@node("label.disocclusion", version=1)
+@node("label.disocclusion", version=2)
 def disocclusion(
     video: Video,
     revealed: MaskTrack,
@@ -36,8 +40,14 @@ def disocclusion(
     max_revealed: Annotated[
         float, Param(ge=0, le=1, help="frames of which a larger share is revealed are dropped")
     ] = 1.0,
+    as_ignore: Annotated[
+        bool, Param(help="add ignore regions over revealed area to the boxes, in which nothing counts")
+    ] = False,
+    min_ignore_area: Annotated[
+        int, Param(ge=1, unit="px²", help="smaller parts of revealed area get no ignore region")
+    ] = 64,
 ) -> Disoccluded:
-    """Blank the area that came into view, or drop frames that show too much of it.
+    """Blank the area that came into view, mark it as to be ignored, or drop frames that show too much of it.
 
     What appears there may be an object that no box tells of, and would teach a detector to miss it. Modes:
 
@@ -48,9 +58,16 @@ def disocclusion(
 
     Of several objects in `revealed` the union counts. Without `boxes` the track has no objects.
 
+    The paper (arXiv 2512.12508) masks revealed area by tracking; its fill, and whether the area is ignored,
+    are unknown, so both are options here. With `as_ignore`, boxes cover the revealed area of each frame, cut
+    so that it fills most of each, as ignore regions after the other objects. They are no
+    tracks: the n-th is the n-th largest of its frame. Their class is the first one and means nothing, since
+    an ignore region is one for all classes; formats that tie regions to a class (COCO) lose that.
+
     Raises:
         Drop: if every frame is over `max_revealed`.
-        ValueError: if boxes or revealed do not fit the clip.
+        ValueError: if boxes or revealed do not fit the clip, or `as_ignore` is set without boxes that list
+            classes.
     """
     import numpy as np
 
@@ -72,7 +89,25 @@ def disocclusion(
             [_blank(frame, area[t], mode, colour) for frame, t in zip(frames, kept, strict=True)]
         )
     track = no_objects(len(video.frames)) if boxes is None else boxes
+    if as_ignore:
+        track = with_ignore_regions(track, _regions(area, track, min_ignore_area))
     return Disoccluded(Video(frames, video.fps), box_frames(track, kept), mask_frames(revealed, kept))
+
+
+def _regions(area: np.ndarray[Any, Any], track: BoxTrack, min_area: int) -> BoxTrack:
+    """Boxes over an area bool `[T, H, W]`, as many objects as the frame with the most has boxes."""
+    import numpy as np
+
+    if not track.categories.names:
+        raise ValueError("as_ignore is set: link boxes that list classes, as an ignore region needs one")
+    frames = [covering_boxes(each, min_fill=_MIN_FILL, min_area=min_area) for each in area]
+    shape = (max(map(len, frames)), len(frames))
+    xyxy, present = np.zeros((*shape, 4), np.float32), np.zeros(shape, dtype=bool)
+    for t, boxes in enumerate(frames):
+        for n, box in enumerate(boxes):
+            xyxy[n, t], present[n, t] = box, True
+    ones = present.astype(np.float32)
+    return BoxTrack(xyxy, present, ones, ones, np.zeros(shape[0], np.int64), track.categories)
 
 
 def _blank(

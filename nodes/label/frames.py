@@ -20,7 +20,7 @@ class SelectedFrames(NamedTuple):
     masks: MaskTrack
 
 
-@node("label.select_frames", version=1)
+@node("label.select_frames", version=2)
 def select_frames(
     video: Video,
     boxes: BoxTrack | None = None,

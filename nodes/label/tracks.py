@@ -39,6 +39,7 @@ def box_frames(track: BoxTrack, kept: np.ndarray[Any, Any]) -> BoxTrack:
         track.visibility[:, kept],
         track.class_ids,
         track.categories,
+        track.ignore,
     )
 
 
@@ -56,6 +57,7 @@ def box_objects(track: BoxTrack, kept: np.ndarray[Any, Any]) -> BoxTrack:
         track.visibility[kept],
         track.class_ids[kept],
         track.categories,
+        track.ignore[kept],
     )
 
 
@@ -71,6 +73,22 @@ def only_present(track: BoxTrack, present: np.ndarray[Any, Any]) -> BoxTrack:
         np.where(kept, track.visibility, 0).astype(np.float32),
         track.class_ids,
         track.categories,
+        track.ignore,
+    )
+
+
+def with_ignore_regions(track: BoxTrack, regions: BoxTrack) -> BoxTrack:
+    """A track with further objects, of the same classes and frames, after its own, as ignore regions."""
+    import numpy as np
+
+    return BoxTrack(
+        np.concatenate([track.xyxy, regions.xyxy]),
+        np.concatenate([track.present, regions.present]),
+        np.concatenate([track.scores, regions.scores]),
+        np.concatenate([track.visibility, regions.visibility]),
+        np.concatenate([track.class_ids, regions.class_ids]),
+        track.categories,
+        np.concatenate([track.ignore, np.ones_like(regions.ignore)]),
     )
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,33 @@ def test_boxes_of_another_length_are_refused():
 def test_revealed_of_another_size_is_refused():
     with pytest.raises(ValueError, match="revealed is 8×6 but the clip 40×30"):
         disocclusion(clip_of(1), revealed_columns(1, size=(8, 6)))
+
+
+def test_ignored_objects_stay_ignored():
+    track = replace(track_of(2), ignore=np.array([True]))
+    assert disocclusion(clip_of(1, 2), revealed_columns(0, 0), track).boxes.ignore.tolist() == [True]
+
+
+def test_revealed_area_becomes_ignore_regions_of_the_frames_that_stay():
+    done = disocclusion(
+        clip_of(1, 2, 3, 4), revealed_columns(0, 30, 10, 12), track_of(4), max_revealed=0.5, as_ignore=True
+    )
+    assert done.boxes.ignore.tolist() == [False, True]
+    assert done.boxes.present.tolist() == [[True] * 3, [False, True, True]]
+    assert done.boxes.xyxy[1].tolist() == [[0] * 4, [30, 0, 40, 30], [28, 0, 40, 30]]
+
+
+def test_parts_smaller_than_the_least_area_get_no_ignore_region():
+    for least, regions in ((30, 1), (31, 0)):
+        done = disocclusion(
+            clip_of(1), revealed_columns(1), track_of(1), as_ignore=True, min_ignore_area=least
+        )
+        assert done.boxes.ignore.sum() == regions
+
+
+def test_ignore_regions_without_classes_are_refused():
+    with pytest.raises(ValueError, match="link boxes that list classes"):
+        disocclusion(clip_of(1), revealed_columns(5), as_ignore=True)
 
 
 @pytest.mark.parametrize("mode", ["fill", "blur", "mean", "keep"])

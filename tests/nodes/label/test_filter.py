@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.label import filter_tracks
-from nodes.types import BoxTrack, Categories, Video
+from nodes.types import BoxTrack, Categories, MaskTrack, Video
 
 
-def track_of(*objects, scores=None, visibility=None):
+def track_of(*objects, scores=None, visibility=None, ignore=None):
     """Boxes per object and frame; None where absent."""
     shape = (len(objects), len(objects[0]) if objects else 3)
     xyxy, present = np.zeros((*shape, 4), np.float32), np.zeros(shape, dtype=bool)
@@ -16,7 +16,9 @@ def track_of(*objects, scores=None, visibility=None):
             if box is not None:
                 xyxy[n, t], present[n, t] = box, True
     given_or_one = [present.astype(np.float32) if v is None else np.float32(v) for v in (scores, visibility)]
-    return BoxTrack(xyxy, present, *given_or_one, np.arange(len(objects)), Categories.of("a", "b", "c"))
+    ignored = np.zeros(len(objects), dtype=bool) if ignore is None else np.array(ignore)
+    classes = np.arange(len(objects)), Categories.of("a", "b", "c")
+    return BoxTrack(xyxy, present, *given_or_one, *classes, ignored)
 
 
 def video_of(width, height, frames):
@@ -145,9 +147,113 @@ def test_objects_left_in_too_few_frames_are_removed_whole():
     assert kept.present.tolist() == [[True, True, False], [True, True, True]]
 
 
+def sized(*sizes):
+    """Boxes about one place, of widths and heights."""
+    return [(50 - width / 2, 50 - height / 2, 50 + width / 2, 50 + height / 2) for width, height in sizes]
+
+
+def test_even_growth_is_no_change_of_area():
+    track = track_of(sized((10, 10), (20, 20), (40, 40), (80, 80)))
+    assert filter_tracks(track, max_area_change=1.0001, max_aspect_change=1.0001).present.all()
+
+
+@pytest.mark.parametrize(("most", "stays"), [(1.99, False), (2.01, True)])
+def test_box_twice_as_large_as_its_neighbours_has_an_area_change_of_two(most, stays):
+    track = track_of(sized(*[(10, 10)] * 3, (10, 20), *[(10, 10)] * 3))
+    kept = filter_tracks(track, max_area_change=most).present[0]
+    assert kept[3] == stays
+    assert kept[[1, 5]].all()
+
+
+def test_box_that_turns_over_changes_its_aspect_and_not_its_area():
+    track = track_of(sized(*[(10, 40)] * 3, (40, 10), *[(10, 40)] * 3))
+    assert filter_tracks(track, max_area_change=1.01).present.all()
+    assert (
+        filter_tracks(track, max_aspect_change=15.9).present[0].tolist() == [True] * 3 + [False] + [True] * 3
+    )
+
+
+def test_with_a_reference_changes_are_factors_of_it():
+    track, truth = track_of(sized((10, 10), (10, 30))), track_of(sized((10, 10), (10, 10)))
+    kept = filter_tracks(track, reference=truth, max_area_change=2.9)
+    assert kept.present.tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(("least", "stays"), [(0.5, True), (0.51, False)])
+def test_box_that_agrees_too_little_with_its_mask_goes(least, stays):
+    masks = np.zeros((1, 1, 80, 100), dtype=bool)
+    masks[0, 0, 10:20, 10:20] = True
+    masks = MaskTrack(masks, np.ones((1, 1), np.float32))
+    assert filter_tracks(track_of([BOX]), masks=masks, min_mask_iou=least).present.tolist() == [[stays]]
+
+
+def test_box_outside_the_frame_agrees_with_no_mask():
+    masks = MaskTrack(np.ones((1, 2, 80, 100), dtype=bool), np.ones((1, 2), np.float32))
+    track = track_of([(-50, -50, -10, -10), (-50, -40, 150, 120)])
+    assert filter_tracks(track, masks=masks, min_mask_iou=0.9).present.tolist() == [[False, True]]
+
+
+def test_rule_of_the_masks_without_masks_is_refused():
+    with pytest.raises(ValueError, match="link masks of the same objects"):
+        filter_tracks(track_of([BOX]), min_mask_iou=0.5)
+
+
+def test_masks_of_other_objects_are_refused():
+    masks = MaskTrack(np.zeros((2, 1, 8, 8), dtype=bool), np.ones((2, 1), np.float32))
+    with pytest.raises(ValueError, match="boxes has 1 objects over 1 frames, masks 2 over 1"):
+        filter_tracks(track_of([BOX]), masks=masks, min_mask_iou=0.5)
+
+
+def test_ignore_regions_stay_whatever_the_rules_and_stay_ignored():
+    track = track_of([BOX, None], [BOX, BOX], scores=[[0.1, 0], [0.1, 0.9]], ignore=[True, False])
+    kept = filter_tracks(track, min_score=0.5, min_frames=2)
+    assert kept.present.tolist() == [[True, False]]
+    assert kept.ignore.tolist() == [True]
+
+
+def test_rejected_boxes_become_ignore_regions_if_asked_for():
+    track = track_of([BOX] * 2, [BOX] * 2, [BOX] * 2, scores=[[0.9, 0.1], [0.9, 0.9], [0.1, 0.1]])
+    kept = filter_tracks(track, min_score=0.5, min_frames=1, rejected="ignore")
+    assert kept.present.tolist() == [[True, False], [True, True], [False, True], [True, True]]
+    assert kept.class_ids.tolist() == [0, 1, 0, 2]
+    assert kept.ignore.tolist() == [False, False, True, True]
+    assert kept.xyxy[2].tolist() == [[0, 0, 0, 0], list(BOX)]
+
+
+def test_objects_with_too_few_good_frames_are_ignored_in_all_of_them():
+    track = track_of([BOX] * 3, scores=[[0.9, 0.1, 0.1]])
+    kept = filter_tracks(track, min_score=0.5, min_frames=2, rejected="ignore")
+    assert kept.present.tolist() == [[True, True, True]]
+    assert kept.ignore.tolist() == [True]
+
+
+def test_one_pixel_objects_and_single_frames_pass_the_rules_of_the_path():
+    track = track_of([(5, 5, 6, 6)], [(5, 5, 5, 5)])
+    assert filter_tracks(track, max_drift=0, max_area_change=1, max_aspect_change=1).present.all()
+
+
+def test_300_objects_are_filtered_each_by_its_own():
+    track = track_of(*[[BOX] * 3] * 3)
+    many = BoxTrack(
+        *(np.tile(each, (100, *[1] * (each.ndim - 1))) for each in (track.xyxy, track.present, track.scores)),
+        np.repeat(np.linspace(0, 1, 300, dtype=np.float32)[:, None], 3, axis=1),
+        np.tile(track.class_ids, 100),
+        track.categories,
+    )
+    assert len(filter_tracks(many, min_visibility=0.5, max_drift=1, min_frames=1).ignore) == 150
+
+
 def test_track_without_objects_passes_every_rule():
     kept = filter_tracks(
-        track_of(), video_of(9, 9, 3), min_area=1, min_score=0.5, max_drift=0.1, edge="drop", min_frames=1
+        track_of(),
+        video_of(9, 9, 3),
+        min_area=1,
+        min_score=0.5,
+        max_drift=0.1,
+        max_area_change=2,
+        edge="drop",
+        min_frames=1,
+        rejected="ignore",
     )
     assert kept.xyxy.shape == (0, 3, 4)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,6 +32,11 @@ def selected(frames, **rules):
 
 def test_without_rules_every_frame_is_taken():
     assert selected(4) == [0, 1, 2, 3]
+
+
+def test_ignored_objects_stay_ignored():
+    track = replace(numbered_track(4), ignore=np.array([True]))
+    assert select_frames(numbered_clip(4), track, every=2).boxes.ignore.tolist() == [True]
 
 
 @pytest.mark.parametrize(

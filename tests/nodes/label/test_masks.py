@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,6 +83,50 @@ def test_visibility_comes_from_a_track_of_the_same_frames():
         CLASSES,
     )
     assert boxes_from_masks(one_mask((1, 1, 4, 3)), like).visibility.tolist() == [[0.25]]
+
+
+def test_ignore_regions_stay_ignored():
+    like = replace(classes_of(0), ignore=np.array([True]))
+    assert boxes_from_masks(one_mask((1, 1, 4, 3)), like).ignore.tolist() == [True]
+
+
+def test_trimmed_box_leaves_out_stray_pixels_that_a_tight_one_reaches_for():
+    mask = one_mask((20, 20, 60, 50), (2, 3, 3, 4), (90, 70, 91, 71), size=(100, 80))
+    assert boxes_from_masks(mask, classes_of(0)).xyxy.tolist() == [[[2, 3, 91, 71]]]
+    assert boxes_from_masks(mask, classes_of(0), rule="trimmed").xyxy.tolist() == [[[20, 20, 60, 50]]]
+
+
+def test_trimmed_box_of_a_full_rectangle_loses_the_share_of_its_width_at_each_side():
+    mask = one_mask((10, 5, 60, 45), size=(100, 80))
+    track = boxes_from_masks(mask, classes_of(0), rule="trimmed", trim=0.1)
+    assert track.xyxy.tolist() == [[[15, 9, 55, 41]]]
+    assert boxes_from_masks(mask, classes_of(0), rule="trimmed", trim=0.019).xyxy.tolist() == [
+        [[10, 5, 60, 45]]
+    ]
+
+
+@pytest.mark.parametrize("trim", [0, 0.1, 0.499])
+def test_trimmed_box_of_one_pixel_is_that_pixel(trim):
+    track = boxes_from_masks(one_mask((3, 5, 4, 6)), classes_of(1), rule="trimmed", trim=trim)
+    assert track.xyxy.tolist() == [[[3, 5, 4, 6]]]
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.49))
+def test_trimmed_box_is_the_smallest_with_at_most_the_share_beyond_each_side(seed, trim):
+    mask = np.random.default_rng(seed).random((9, 11)) < 0.3
+    mask[4, 5] = True
+    track = boxes_from_masks(
+        MaskTrack(mask[None, None], np.ones((1, 1), np.float32)), classes_of(0), rule="trimmed", trim=trim
+    )
+    left, top, right, bottom = track.xyxy[0, 0].astype(int)
+    spare = trim * mask.sum()
+    for beyond, and_one_more in (
+        (mask[:, :left], mask[:, : left + 1]),
+        (mask[:, right:], mask[:, right - 1 :]),
+        (mask[:top], mask[: top + 1]),
+        (mask[bottom:], mask[bottom - 1 :]),
+    ):
+        assert beyond.sum() <= spare < and_one_more.sum()
 
 
 def test_no_objects_give_a_track_of_no_objects():
