@@ -2,6 +2,7 @@
 
 from nodes.load.annotated import AnnotatedImage, AnnotationError
 from nodes.load.coco import load_coco
+from nodes.load.depth import load_depth
 from nodes.load.folder import OutsideRootError
 from nodes.load.images import load_images
 from nodes.load.pixels import PictureError
@@ -14,6 +15,7 @@ __all__ = [
     "OutsideRootError",
     "PictureError",
     "load_coco",
+    "load_depth",
     "load_images",
     "load_voc",
     "load_yolo",

@@ -1,0 +1,86 @@
+"""`depth.anything`: how near each pixel of a photo is, estimated by a network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from nodegraph import Batch, Context, ModelRef, Param, node
+from nodes.depth.estimator import DepthEstimator
+from nodes.depth.nearness import nearness_of, resized
+from nodes.types import Depth, Image
+
+Gives = Literal["auto", "inverse_depth", "distance"]
+
+_OWN_SIDE = 518
+_BYTES_A_PIXEL = 700
+"""Activations of a Depth Anything network of base size per pixel that it sees, in float32: our estimate."""
+
+
+def depth_bytes(
+    batch: int, image: Image | None = None, side: int | None = None, model: ModelRef | None = None
+) -> int:
+    """Bytes that `depth.anything` works in: the network's activations, and 15 for each pixel of a photo."""
+    seen = (side or _OWN_SIDE) ** 2 * 4 // 3
+    share = 0.5 if model is not None and model.dtype in ("float16", "bfloat16") else 1
+    pixels = 0 if image is None else image.size[0] * image.size[1]
+    return int(batch * seen * _BYTES_A_PIXEL * share) + pixels * 15
+
+
+@node("depth.anything", version=1, memory=depth_bytes)
+def depth_anything(
+    image: Batch[Image],
+    model: ModelRef,
+    *,
+    side: Annotated[
+        int | None,
+        Param(
+            ge=56,
+            le=4096,
+            unit="px",
+            help="of the square near which the network sees a photo; null = its own, mostly 518",
+        ),
+    ] = None,
+    cut: Annotated[
+        float,
+        Param(ge=0, lt=50, unit="%", help="pixels at each end that count as farthest or nearest"),
+    ] = 0.5,
+    gives: Annotated[
+        Gives,
+        Param(
+            help="what the network's numbers are; auto: by its architecture, wrong for DPTs of metric depth"
+        ),
+    ] = "auto",
+    ctx: Context,
+) -> Batch[Depth]:
+    """Estimate how near each pixel of a photo is, by Depth Anything or another depth network of transformers.
+
+    Nearness is linear in 1 / distance; 0 is the farthest pixel of the photo and 1 the nearest, whatever the
+    network's scale: `cut` percent of the pixels at each end are clipped. Networks that give distances
+    (metric ones) are inverted. A photo in which all is equally near has nearness 0.5.
+
+    The network sees the photo near `side` × `side`, in the photo's aspect if its image processor keeps it (if
+    one side is more than 4 times the other, as a square), and its map is brought to the photo's size by cubic
+    interpolation: borders of objects are soft over about a hundredth of the width, which `depth.sharpen`
+    undoes.
+
+    On a CPU a depth map is the same to the bit whatever shares its batch; on other devices within
+    0.01 (float32). Working memory: about `930 side²` bytes a photo in float32 for a network of base size, and
+    15 bytes a pixel of the photo.
+
+    Raises:
+        ModelError: if the model cannot be loaded, or is no depth network.
+        ValueError: if the network gives values that are not finite.
+    """
+    with ctx.use(model) as estimator:
+        return _depths(estimator, image, side, cut, gives)
+
+
+def _depths(
+    estimator: DepthEstimator, images: Batch[Image], side: int | None, cut: float, gives: Gives
+) -> list[Depth]:
+    quantity = estimator.quantity if gives == "auto" else gives
+    maps = estimator.estimate(images, side)
+    return [
+        Depth(resized(nearness_of(values, quantity, cut), image.size))
+        for image, values in zip(images, maps, strict=True)
+    ]
