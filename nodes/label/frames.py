@@ -35,8 +35,9 @@ def select_frames(
 ) -> SelectedFrames:
     """Select frames of a clip, and their boxes and masks with them.
 
-    The rules apply in this order: `skip_first`, `every`, `empty` (counted by `boxes`), `count`. With a count
-    above 1 the first and the last frame left are among those taken. The frame rate stays.
+    The rules apply in this order: `skip_first`, `every`, `empty` (counted by `boxes`, ignore regions aside),
+    `count`. With a count above 1 the first and the last frame left are among those taken. The frame rate
+    stays.
 
     Raises:
         Drop: if no frame is left.
@@ -50,7 +51,7 @@ def select_frames(
     if not empty:
         if boxes is None:
             raise ValueError("empty is false: link boxes, by which it is known whether a frame has objects")
-        kept = kept[boxes.present[:, kept].any(axis=0)]
+        kept = kept[boxes.present[~boxes.ignore][:, kept].any(axis=0)]
     if count is not None:
         kept = _spread(kept, count)
     if not len(kept):

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nodes.image import annotate_image, annotate_video
-from nodes.image.annotate import CLASS_COLOURS
+from nodes.image.annotate import CLASS_COLOURS, IGNORE_COLOUR
 from nodes.types import Boxes, BoxTrack, Categories, Image, Video
 
 CATEGORIES = Categories.of("cat", "größer")
@@ -82,6 +84,44 @@ def test_a_box_reaching_out_of_the_picture_is_drawn_as_far_as_it_goes():
 def test_equal_input_gives_equal_pixels():
     given = grey(), boxes((10, 10, 100, 90, 0), (20, 15, 90, 80, 1))
     np.testing.assert_array_equal(annotate_image(*given).pixels, annotate_image(*given).pixels)
+
+
+def test_an_ignore_region_is_hatched_in_grey_without_the_colour_of_its_class():
+    given = boxes((100, 80, 200, 160, 0))
+    drawn = annotate_image(grey(), replace(given, ignore=np.array([True]))).pixels
+    inside = drawn[90:150, 110:190].reshape(-1, 3)
+    grey_lines = (inside == tuple(bytes.fromhex(IGNORE_COLOUR[1:]))).all(axis=1)
+    assert 0.05 < grey_lines.mean() < 0.5
+    assert tuple(drawn[120, 100]) == tuple(bytes.fromhex(IGNORE_COLOUR[1:]))
+    assert not (drawn == colour(0)).all(axis=2).any()
+
+
+def test_an_object_in_an_ignore_region_is_drawn_over_it_with_its_own_name():
+    region, inside = (50, 50, 250, 180, 0), (100, 80, 200, 160, 1)
+    both = replace(boxes(region, inside), ignore=np.array([True, False]))
+    drawn = annotate_image(grey(), both).pixels
+    assert tuple(drawn[120, 100]) == colour(1)
+    alone = annotate_image(grey(), boxes(inside)).pixels
+    assert (drawn[85:98, 102:130] == alone[85:98, 102:130]).all(axis=2).mean() > 0.5
+
+
+def test_ignore_regions_reaching_out_of_the_picture_and_of_one_pixel_are_drawn():
+    given = boxes((-50, -50, 600, 100, 0), (299, 199, 300, 200, 0), (400, 300, 500, 400, 0))
+    drawn = annotate_image(grey(), replace(given, ignore=np.ones(3, dtype=bool))).pixels
+    assert (drawn[:90] != 128).any()
+
+
+def test_300_boxes_are_drawn():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 280, (300, 2))
+    many = Boxes(
+        np.concatenate([low, low + 20], axis=1).astype(np.float32),
+        np.arange(300) % 2,
+        np.ones(300, np.float32),
+        CATEGORIES,
+        np.arange(300) % 3 == 0,
+    )
+    assert (annotate_image(grey(300, 300), many).pixels != 128).any(axis=2).mean() > 0.5
 
 
 def track(frames: int) -> BoxTrack:

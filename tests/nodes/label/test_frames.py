@@ -34,6 +34,12 @@ def test_without_rules_every_frame_is_taken():
     assert selected(4) == [0, 1, 2, 3]
 
 
+def test_frame_with_nothing_but_ignore_regions_is_empty():
+    track = replace(numbered_track(2), ignore=np.array([True]))
+    with pytest.raises(Drop):
+        select_frames(numbered_clip(2), track, empty=False)
+
+
 def test_ignored_objects_stay_ignored():
     track = replace(numbered_track(4), ignore=np.array([True]))
     assert select_frames(numbered_clip(4), track, every=2).boxes.ignore.tolist() == [True]
