@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from nodegraph.graph.document import ABSENT, GraphInput
 from nodegraph.graph.nearest import nearest
-from nodegraph.graph.paths import absolute_path
+from nodegraph.graph.paths import absolute_path, begins_as_path
 from nodegraph.graph.place import Finding, Place
 from nodegraph.graph.shape import shown
 from nodegraph.node.signature import BadLiteral, InputPort, Param, validate_literal
@@ -40,9 +40,6 @@ _ANNOTATIONS: dict[str, Any] = {
     "path": Path,
     "json": Any,
 }
-
-_PATHS = ("./", "../", "/", "~/")
-"""How a text begins that is a path where a text (the id of a model, say) or a path may stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ def absolute(value: Any, type_: Type, folder: Path) -> Any:
         case Scalar("path"):
             return absolute_path(folder, value) if isinstance(value, Path) else value
         case OneOf(members):
-            if isinstance(value, str) and Scalar("path") in members and value.startswith(_PATHS):
+            if isinstance(value, str) and Scalar("path") in members and begins_as_path(value):
                 return absolute_path(folder, Path(value))
             for member in members:
                 value = absolute(value, member, folder)

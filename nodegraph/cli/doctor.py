@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nodegraph.cli.doctor_models import NamedModel, models_of
-from nodegraph.cli.options import AsJson, NodePacks, Quiet, StoreFolder
+from nodegraph.cli.options import AsJson, NodePacks, Overlays, Quiet, StoreFolder
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Finding:
 
 def doctor(
     graph: Annotated[Path | None, typer.Argument(metavar="[GRAPH]", help="Is it ready to run?")] = None,
+    values: Overlays = None,
     store: StoreFolder = None,
     nodes: NodePacks = None,
     json: AsJson = False,
@@ -52,7 +53,7 @@ def doctor(
     findings = [*_software(), *_packs(packs), _store(store), *devices]
     models: list[NamedModel] = []
     if graph is not None:
-        checked, finding = _graph(graph)
+        checked, finding = _graph(graph, values or ())
         models = [] if checked is None else list(models_of(checked))
         findings += [finding, *(Finding(*model.told()) for model in models)]
     wrong = [finding for finding in findings if finding.wrong]
@@ -128,7 +129,7 @@ def _torch_sight() -> TorchSight:
         return TorchSight(0, str(error))
 
 
-def _graph(graph: Path) -> tuple[CheckedGraph | None, Finding]:
+def _graph(graph: Path, values: Sequence[Path]) -> tuple[CheckedGraph | None, Finding]:
     """Whether a graph could run as it is: no problems, every input given, every folder there."""
     from nodegraph.check import check
     from nodegraph.graph.problem import GraphError
@@ -137,7 +138,7 @@ def _graph(graph: Path) -> tuple[CheckedGraph | None, Finding]:
 
     topic = f"graph {graph}"
     try:
-        checked = check(graph, require_inputs=True)
+        checked = check(graph, values=values, require_inputs=True)
     except GraphError as error:
         first = error.problems[0]
         return None, Finding(

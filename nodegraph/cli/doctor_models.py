@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nodegraph.check.checked import CheckedGraph
-    from nodegraph.models import Mode
+    from nodegraph.models import Mode, Published
     from nodegraph.types.builtin import ModelRef
 
 
@@ -26,6 +26,8 @@ class NamedModel:
         ref: the model; None if it is not there or not whole.
         sizes: bytes of weights on a device by mode.
         wrong: what is wrong and what to do, or "".
+        fetch: the command that fetches a model of the hub that is not here, or "".
+        published: what is known of it as one that people can fetch.
     """
 
     place: str
@@ -34,6 +36,8 @@ class NamedModel:
     ref: ModelRef | None
     sizes: Mapping[Mode, int]
     wrong: str = ""
+    fetch: str = ""
+    published: Published | None = None
 
     def told(self) -> tuple[str, str, str]:
         """Topic, what was found, and what is wrong with it."""
@@ -42,12 +46,20 @@ class NamedModel:
         topic = f"model {self.place}"
         if self.ref is None:
             asked = f"{self.kind} from {self.source}, " if self.kind else ""
-            return topic, f"{asked}not there or not complete", self.wrong
+            return topic, f"{asked}not there or not complete{self._offered()}", self.wrong
         where = "@".join(filter(None, (self.source, self.ref.revision)))
         variant = f", variant {self.ref.variant}" if self.ref.variant else ""
         sizes = ", ".join(f"{mode} {size_text(size)}" for mode, size in self.sizes.items())
         form = f"{self.ref.dtype}{variant}"
-        return topic, f"{self.kind} from {where}, complete, weights as {form}: {sizes}", self.wrong
+        licence = f"; licence: {self.published.licence}" if self.published else ""
+        return topic, f"{self.kind} from {where}, complete, weights as {form}: {sizes}{licence}", self.wrong
+
+    def _offered(self) -> str:
+        from nodegraph.models.published import download_text
+
+        if self.published is None:
+            return ""
+        return f"; {download_text(self.published.nbytes)} to fetch, licence: {self.published.licence}"
 
     def as_json(self) -> dict[str, Any]:
         """The model as `doctor --json` tells it; what is not known is null."""
@@ -61,6 +73,9 @@ class NamedModel:
             "variant": ref and ref.variant,
             "bytes": dict(self.sizes),
             "complete": ref is not None,
+            "download_bytes": self.published and self.published.nbytes,
+            "licence": self.published and self.published.licence,
+            "fetch": self.fetch or None,
             "problem": self.wrong,
         }
 
@@ -86,13 +101,22 @@ def models_of(graph: CheckedGraph) -> Iterator[NamedModel]:
             sizes = [model_sizes(ref) for ref in refs]
         except Exception as error:
             # The node's own function runs here: whatever it raises is what is wrong with its model.
-            yield NamedModel(
-                step.id, search.kind, search.source, None, {}, str(error) or type(error).__name__
-            )
+            wrong, fetch = str(error) or type(error).__name__, getattr(error, "fetch", "")
+            known = _published(search.kind, search.source)
+            yield NamedModel(step.id, search.kind, search.source, None, {}, wrong, fetch, known)
             continue
         for port, ref, size in zip(outputs, refs, sizes, strict=True):
             place = step.id if len(outputs) == 1 else f"{step.id}.{port.name}"
-            yield NamedModel(place, ref.kind, ref.source, ref, size)
+            known = _published(ref.kind, ref.source)
+            yield NamedModel(place, ref.kind, ref.source, ref, size, published=known)
+
+
+def _published(kind: str, source: str) -> Published | None:
+    from nodegraph.models.kinds import model_kinds
+    from nodegraph.models.published import find_published
+
+    declared = model_kinds().get(kind)
+    return None if declared is None else find_published(declared.published, source)
 
 
 class _Search:

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 
+def begins_as_path(text: str) -> bool:
+    """Whether a text is a path where a text (the id of a model, say) or a path may stand."""
+    return text.startswith(("./", "../", "/"))
+
+
 def absolute_path(folder: Path, written: str | Path) -> Path:
     """A path as written in `folder`, absolute and without `..`; links are not followed.
 

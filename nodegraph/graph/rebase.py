@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from nodegraph.graph.document import INPUTS, GraphDocument, GraphInput, NodeEntry, split_link
 from nodegraph.graph.interface import Interface, interfaces
-from nodegraph.graph.paths import absolute_path, path_relative_to
+from nodegraph.graph.paths import absolute_path, begins_as_path, path_relative_to
 from nodegraph.types.ports import DictOf, ListOf, OneOf, Scalar, Type
 
 Rewrite = Callable[[str], str]
@@ -41,8 +41,12 @@ def rebase(document: GraphDocument, folder: Path) -> GraphDocument:
 
 def subgraph_type(folder: Path, path: Path) -> str:
     """A graph file as the type of a node that is written in `folder`."""
-    written = path_relative_to(folder, path)
-    return written if written.startswith("../") else f"./{written}"
+    return _as_begun(path_relative_to(folder, path))
+
+
+def _as_begun(written: str) -> str:
+    """A path so written that its beginning shows it to be one."""
+    return written if begins_as_path(written) else f"./{written}"
 
 
 def _graph_input(name: str, declared: GraphInput, paths: set[str], rewrite: Rewrite) -> GraphInput:
@@ -65,8 +69,7 @@ def _path_inputs(document: GraphDocument, known: Mapping[str, Interface]) -> set
 def _node(entry: NodeEntry, interface: Interface | None, rewrite: Rewrite) -> NodeEntry:
     type_ = entry.type
     if entry.is_subgraph:
-        written = rewrite(type_)
-        type_ = written if written.startswith("../") else f"./{written}"
+        type_ = _as_begun(rewrite(type_))
     if interface is None:
         return replace(entry, type=type_)
     params = {
@@ -82,8 +85,10 @@ def _has_path(type_: Type | None) -> bool:
 
 
 def _rewritten(value: Any, type_: Type | None, rewrite: Rewrite) -> Any:
-    """Rewrite the paths in a literal of an input; a `str | Path` is read as a str, so it stays."""
+    """Rewrite the paths in a literal of an input; of a `str | Path` a text that begins as one."""
     match type_:
+        case OneOf(members) if isinstance(value, str) and {Scalar("str"), Scalar("path")} <= set(members):
+            return _as_begun(rewrite(value)) if begins_as_path(value) else value
         case OneOf(members) if isinstance(value, list | dict):
             kind = ListOf if isinstance(value, list) else DictOf
             container = next((member for member in members if isinstance(member, kind)), None)

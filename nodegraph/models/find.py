@@ -63,9 +63,7 @@ def find_model(
     return ModelRef(kind, str(source), commit, dtype, variant, fingerprint, config)
 
 
-def _on_this_machine(
-    source: str | Path, revision: str, published: Sequence[Published]
-) -> tuple[Path, str]:
+def _on_this_machine(source: str | Path, revision: str, published: Sequence[Published]) -> tuple[Path, str]:
     """Where a model lies, and its commit if it comes from the hub."""
     path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111 (links are not followed)
     if str(source) and os.path.exists(path):  # noqa: PTH110 (no error for names that no file can have)

@@ -40,8 +40,8 @@ def hub_snapshot(
 
     Raises:
         ModelError: if the revision is none.
-        NotHere: if it is not there; says where it was looked for, what to fetch, and how large it is and under
-            which licence if that is known.
+        NotHere: if it is not there; says where it was looked for and what to fetch, and if that is known how
+            large it is and under which licence.
     """
     wanted = revision or "main"
     if not _REVISION.fullmatch(wanted):

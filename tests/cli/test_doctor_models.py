@@ -14,11 +14,26 @@ from nodegraph import Context, ModelRef, model, node
 from nodegraph.check import check
 from nodegraph.cli.doctor import doctor
 from nodegraph.cli.doctor_models import models_of
+from nodegraph.models import Published
 
 
 @model("doctor.pair", modes=("resident", "offload"))
 def load(ref: ModelRef, folder: Path, device: str, mode: str) -> bytes:
     raise AssertionError("doctor loads nothing")
+
+
+KNOWN = Published("org/known", 9_560_000_000, "non-commercial", ("*.json", "*/*.fp16.safetensors"))
+
+
+@model("doctor.known", published=(KNOWN,))
+def load_known(ref: ModelRef, folder: Path, device: str, mode: str) -> bytes:
+    raise AssertionError("doctor loads nothing")
+
+
+@node("doctor.named", version=1, pure=False)
+def named(model: str | Path, *, ctx: Context) -> ModelRef:
+    """Name a model of the hub, or in a folder."""
+    return ctx.find_model("doctor.known", model)
 
 
 class Pair(NamedTuple):
@@ -110,6 +125,32 @@ def test_json_lists_the_models(graph, folder, capsys):
         "variant": "",
         "bytes": {"resident": 8000, "offload": 4000},
         "complete": True,
+        "download_bytes": None,
+        "licence": None,
+        "fetch": None,
         "problem": "",
     }
     assert small["dtype"] == "float16"
+
+
+def test_what_can_be_fetched_is_told_with_size_licence_and_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "graph.json"
+    nodes = {"a": {"type": "doctor.named", "params": {"model": "org/known"}}}
+    file.write_text(json.dumps({"nodegraph": 1, "nodes": nodes}))
+    (found,) = models_of(check(file))
+    fetch = "hf download org/known --include '*.json' --include '*/*.fp16.safetensors'"
+    assert found.told()[1].endswith("not complete; about 9.6 GB to fetch, licence: non-commercial")
+    assert f"looked in {tmp_path / 'cache' / 'models--org--known'}" in found.wrong
+    assert f"'{fetch}' (about 9.6 GB, licence: non-commercial)" in found.wrong
+    told = found.as_json()
+    assert (told["fetch"], told["download_bytes"], told["licence"]) == (fetch, KNOWN.nbytes, KNOWN.licence)
+
+
+def test_an_overlay_puts_other_models_in_place(tmp_path, folder, capsys):
+    file, overlay = tmp_path / "graph.json", tmp_path / "tiny.json"
+    nodes = {"a": {"type": "doctor.named", "params": {"model": "org/known"}}}
+    file.write_text(json.dumps({"nodegraph": 1, "nodes": nodes}))
+    overlay.write_text(json.dumps({"params": {"a": {"model": "./model"}}}))
+    assert doctor(file, store=tmp_path / "store", values=[overlay]) == 0
+    assert f"doctor.known from {folder}, complete" in capsys.readouterr().out

@@ -43,6 +43,13 @@ def test_relative_paths_of_every_kind_are_rewritten_and_absolute_ones_stay(folde
     assert rebase(moved, folder) == document
 
 
+def test_a_text_that_begins_as_a_path_is_rewritten_and_still_begins_so(folder: Path) -> None:
+    for written, there in (("../in", "../../in"), ("./graphs/in", "./in"), ("/in", "/in")):
+        entry = NodeEntry("graph.load", params={"root": "in", "either": written})
+        moved = rebase(GraphDocument(nodes={"a": entry}, folder=folder), folder / "graphs")
+        assert moved.nodes["a"].params["either"] == there
+
+
 def test_in_the_same_folder_nothing_is_rewritten(folder: Path) -> None:
     document = GraphDocument(nodes={"a": NodeEntry("graph.load", params={"root": "./in/"})}, folder=folder)
     assert rebase(document, Path()).nodes == document.nodes
