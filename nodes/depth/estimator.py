@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodegraph import ModelRef, model
-from nodegraph.models import Mode, ModelError
+from nodegraph.models import Mode, ModelError, Published
 from nodes.depth.nearness import Quantity
 from nodes.libraries import library
 from nodes.types import Image
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KIND = "transformers.depth"
+
+_NEEDED = ("*.json", "model.safetensors")
+
+_PUBLISHED = (
+    Published("depth-anything/Depth-Anything-V2-Small-hf", 99_200_000, "Apache-2.0", _NEEDED),
+    Published("depth-anything/Depth-Anything-V2-Base-hf", 390_000_000, "CC-BY-NC-4.0", _NEEDED),
+    Published("depth-anything/Depth-Anything-V2-Large-hf", 1_340_000_000, "CC-BY-NC-4.0", _NEEDED),
+    Published("LiheYoung/depth-anything-small-hf", 99_200_000, "Apache-2.0", _NEEDED),
+)
 
 _LONGEST = 4
 """Photos whose longer side is more than this many times the shorter one are stretched to a square."""
@@ -94,7 +103,7 @@ class DepthEstimator:
         return list(groups.values())
 
 
-@model(KIND)
+@model(KIND, published=_PUBLISHED)
 def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> DepthEstimator:
     """Load a depth network from a folder in the layout of transformers.
 
