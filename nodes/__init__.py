@@ -1,5 +1,35 @@
 """The node library: value types, and one subpackage per kind of node."""
 
-from nodes import evaluate, export, image, label, load, tiny, track, types, video
+from nodes import (
+    augment,
+    dataset,
+    depth,
+    detect,
+    evaluate,
+    export,
+    image,
+    inpaint,
+    label,
+    load,
+    tiny,
+    track,
+    types,
+    video,
+)
 
-__all__ = ["evaluate", "export", "image", "label", "load", "tiny", "track", "types", "video"]
+__all__ = [
+    "augment",
+    "dataset",
+    "depth",
+    "detect",
+    "evaluate",
+    "export",
+    "image",
+    "inpaint",
+    "label",
+    "load",
+    "tiny",
+    "track",
+    "types",
+    "video",
+]
