@@ -39,10 +39,10 @@ def track_quality(
     *,
     half_drift: Annotated[
         float, Param(gt=0, help="distance off the path, in box diagonals, that halves the quality")
-    ] = 0.25,
+    ] = 0.5,
     half_change: Annotated[
         float, Param(gt=1, help="factor of area or aspect off the path that halves the quality")
-    ] = 1.5,
+    ] = 2.0,
 ) -> TrackQuality:
     """Score every box of a track by the tracker's confidence and by how steady it is.
 
@@ -58,9 +58,9 @@ def track_quality(
     - with `backward`: the intersection over union with the box that tracking from the last frame back to
       the first gave. 0 where that is absent.
 
-    Scores of ignore regions stay. Link `out` to label.filter: its `min_score` is then the least quality. What
-    an object does at its first appearance, or in a clip of less than three frames, has no path: those
-    factors are 1.
+    Where too few neighbours in time tell the path, its factors are 1. Scores of ignore regions stay. Link `out`
+    to label.filter: its `min_score` is then the least quality. The scores of track.flow tell by themselves
+    which boxes are good; steadiness finds the jumps of trackers that take another object for theirs.
 
     Raises:
         ValueError: if masks or backward are of other objects or frames.

@@ -130,7 +130,7 @@ def test_masks_and_backward_tracks_of_other_objects_are_refused():
 
 def test_filter_takes_the_least_quality_as_its_least_score():
     track = track_of(moving(10, 20, 30, 60, 50, 60, 70))
-    kept = filter_tracks(track_quality(track).out, min_score=0.5)
+    kept = filter_tracks(track_quality(track, half_drift=0.25).out, min_score=0.5)
     assert kept.present[0].tolist() == [True, True, False, False, False, True, True]
 
 
