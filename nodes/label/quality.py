@@ -58,9 +58,9 @@ def track_quality(
     - with `backward`: the intersection over union with the box that tracking from the last frame back to
       the first gave. 0 where that is absent.
 
-    Where too few neighbours in time tell the path, its factors are 1. Scores of ignore regions stay. Link `out`
-    to label.filter: its `min_score` is then the least quality. The scores of track.flow tell by themselves
-    which boxes are good; steadiness finds the jumps of trackers that take another object for theirs.
+    Where too few neighbours in time tell the path, its factors are 1. Scores of ignore regions stay. Link
+    `out` to label.filter: its `min_score` is then the least quality. The scores of track.flow tell by
+    themselves which boxes are good; steadiness finds the jumps of trackers that take another object for theirs.
 
     Raises:
         ValueError: if masks or backward are of other objects or frames.
