@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from nodegraph import Artifact, Collected, Context, Param, node
@@ -13,7 +14,7 @@ from nodes.export.samples import Sample, clipped, pictures_boxes, samples_of, un
 from nodes.types import Boxes, BoxTrack, Categories, File, Video
 
 
-@node("export.coco", version=1)
+@node("export.coco", version=2)
 def export_coco(
     files: Collected[File] | None = None,
     boxes: Collected[Boxes | BoxTrack] | None = None,
@@ -27,7 +28,9 @@ def export_coco(
     `file_name` is relative to `images/` and follows the item key. Boxes are `[x, y, width, height]` in
     pixels, 0-based and continuous, clipped into the picture; those thinner than 0.01 px there are left out.
     Image and annotation ids count from 1 in stream order; category ids are those of the source. A box with a
-    score below 1 carries it as `score`.
+    score below 1 carries it as `score`. Regions to ignore are crowds: `iscrowd` 1, with the box in whole
+    pixels as uncompressed run lengths, which is the segmentation that COCO asks for there. `load.coco` reads
+    back equal boxes (to 0.001 px; the second time exactly), classes and regions to ignore, but no scores.
 
     Link pictures that `image.encode` made as `files`, and their boxes: then a new picture costs one encoding.
     Or, for a small set, link clips as `video`, and their tracked boxes if there are any: every frame is
@@ -97,25 +100,36 @@ def _annotations(
         y, h = _span(corners[1], corners[3], height)
         name = sample.boxes.categories.names[sample.boxes.class_ids[index]]
         score = float(sample.boxes.scores[index])
+        crowd = bool(sample.boxes.ignore[index])
         yield {
             "id": first_id + offset,
             "image_id": image_id,
             "category_id": id_of[name],
             "bbox": [x, y, w, h],
             "area": round(w * h, 3),
-            "iscrowd": 0,
-            "segmentation": [],
+            "iscrowd": int(crowd),
+            "segmentation": _run_lengths(corners, width, height) if crowd else [],
             **({"score": round(score, 4)} if score < 1 else {}),
         }
 
 
 def _span(start: float, end: float, limit: int) -> tuple[float, float]:
-    """Start and length rounded so that even their floating-point sum stays within the picture."""
-    start = round(start, 3)
+    """Start and length, such that even their floating-point sum stays within the picture."""
     length = round(end - start, 3)
-    if start + length > limit:
-        length = round(length - 0.001, 3)
+    while start + length > limit:
+        length = math.nextafter(length, 0)
     return start, length
+
+
+def _run_lengths(corners: Sequence[float], width: int, height: int) -> dict[str, Any]:
+    """The pixels a box touches as COCO's uncompressed run lengths: column by column, outside and inside."""
+    left, top = math.floor(corners[0]), math.floor(corners[1])
+    columns, rows = math.ceil(corners[2]) - left, math.ceil(corners[3]) - top
+    between = height - rows
+    inside = [rows, between] * (columns - 1) + [rows] if between else [rows * columns]
+    before = left * height + top
+    counts = [before, *inside, width * height - before - columns * height + between]
+    return {"size": [height, width], "counts": counts}
 
 
 def _document(sections: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-_NOT_PORTABLE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
+_NOT_PORTABLE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\\ud800-\udfff\ufffe\uffff]')
 _MEDIA_SUFFIX = re.compile(
     r"(?<=[^/])\.(jpe?g|jpe|jfif|png|webp|bmp|tiff?|gif|avif|mp4|avi|mov|mkv|webm)(?=/|$)", re.IGNORECASE
 )

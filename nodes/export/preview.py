@@ -29,7 +29,7 @@ class _Group:
     pictures: tuple[str, ...]
 
 
-@node("export.preview", version=1)
+@node("export.preview", version=2)
 def export_preview(
     images: Collected[File] | None = None,
     boxes: Collected[Boxes] | None = None,
@@ -45,7 +45,8 @@ def export_preview(
 
     The pictures come drawn and encoded, usually as thumbnails, from `image.annotate` and `image.encode`; this
     node only arranges them. A picture `photo/0003` stands beside the clip `photo`. The page needs no network,
-    holds no script and works from disk. Boxes, where linked, are counted per class over the whole stream.
+    holds no script and works from disk. Boxes, where linked, are counted per class over the whole stream;
+    regions to ignore are not.
 
     Raises:
         ExportError: if neither pictures nor clips are linked, a file is not a picture, or two items would get
@@ -58,7 +59,7 @@ def export_preview(
     folder = ExportFolder(ctx.new_folder())
     groups = _spread(_groups(images.keys(), clips.keys()), limit)
     shown = [key for group in groups for key in group.pictures]
-    counts = {item.key: len(item.value) for item in boxes} if boxes is not None else {}
+    counts = {item.key: int((~item.value.ignore).sum()) for item in boxes} if boxes is not None else {}
     pictures = _write_media(folder, "pictures", images, {key: _caption(key, counts) for key in shown})
     players = {group.key: group.key for group in groups if group.has_clip}
     playing = _write_media(folder, "clips", clips, players)
@@ -150,6 +151,6 @@ def _per_class(boxes: Collected[Boxes]) -> dict[str, int]:
     counts = dict.fromkeys(union_of_names(item.value for item in boxes), 0)
     for item in boxes:
         names = item.value.categories.names
-        for class_id in item.value.class_ids.tolist():
+        for class_id in item.value.class_ids[~item.value.ignore].tolist():
             counts[names[class_id]] += 1
     return counts

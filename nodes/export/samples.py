@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -116,8 +117,17 @@ def _contradiction(what: str) -> ExportError:
     )
 
 
+def pixel_span(start: float, end: float, limit: int) -> tuple[int, int]:
+    """A continuous interval in whole pixels, half-open: to the nearest edge, but at least one pixel long."""
+    first = min(math.floor(start + 0.5), limit - 1)
+    return first, max(math.floor(end + 0.5), first + 1)
+
+
 def clipped(boxes: Boxes, width: int, height: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Clip boxes into the picture.
+    """Clip boxes into the picture and round them to a thousandth of a pixel.
+
+    Rounding first, and to the decimals that files hold, means that a box that was read from a file is
+    written as it stood there.
 
     Returns:
         float64 `[M, 4]` xyxy in pixels, and int64 `[M]` the indices of those boxes in `boxes`: boxes of which
@@ -126,6 +136,6 @@ def clipped(boxes: Boxes, width: int, height: int) -> tuple[np.ndarray[Any, Any]
     import numpy as np
 
     limit = np.array([width, height, width, height], np.float64)
-    xyxy = boxes.xyxy.astype(np.float64).clip(0, limit)
-    kept = np.flatnonzero((xyxy[:, 2:] - xyxy[:, :2] >= THINNEST).all(axis=1))
+    xyxy = boxes.xyxy.astype(np.float64).clip(0, limit).round(3)
+    kept = np.flatnonzero(((xyxy[:, 2:] - xyxy[:, :2]).round(3) >= THINNEST).all(axis=1))
     return xyxy[kept], kept

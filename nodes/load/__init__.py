@@ -6,6 +6,9 @@ from nodes.load.depth import load_depth
 from nodes.load.folder import OutsideRootError
 from nodes.load.images import load_images
 from nodes.load.pixels import PictureError
+from nodes.load.sam2 import load_sam2
+from nodes.load.semantic_drone import load_semantic_drone
+from nodes.load.visdrone import load_visdrone
 from nodes.load.voc import load_voc
 from nodes.load.yolo import load_yolo
 
@@ -17,6 +20,9 @@ __all__ = [
     "load_coco",
     "load_depth",
     "load_images",
+    "load_sam2",
+    "load_semantic_drone",
+    "load_visdrone",
     "load_voc",
     "load_yolo",
 ]

@@ -64,14 +64,14 @@ def whole_number_of(text: str) -> int | None:
 
 
 def text_lines(path: Path) -> list[str]:
-    """The lines of a text file in UTF-8, with or without a byte order mark.
+    """The lines of a text file in UTF-8, with or without a byte order mark, with line ends of any system.
 
     Raises:
         AnnotationError: if it is not UTF-8.
         FileNotFoundError: if it does not exist (any more).
     """
     try:
-        return path.read_text("utf-8-sig").splitlines()
+        return path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise AnnotationError(f"{path}: must be a text file in UTF-8") from None
 

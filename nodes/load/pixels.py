@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodes.types import Image
 
@@ -25,6 +26,9 @@ class PictureError(ValueError):
     """A file that is no picture, or a damaged, oversized or unsupported one; names the file."""
 
 
+T = TypeVar("T")
+
+
 def read_image(path: Path) -> Image:
     """Decode a picture file into upright 8-bit RGB.
 
@@ -40,6 +44,18 @@ def read_image(path: Path) -> Image:
         PictureError: if it cannot be decoded, has more pixels than Pillow's limit against
             decompression bombs (179 million), or has samples without a known range (floating point).
     """
+    return Image(decode(path, _upright_rgb))
+
+
+def decode(path: Path, convert: Callable[[Pillow.Image], T]) -> T:
+    """What `convert` makes of a picture file once it is decoded.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        PermissionError: if it may not be read.
+        PictureError: if it cannot be decoded or converted, or has more pixels than Pillow's limit against
+            decompression bombs (179 million).
+    """
     from PIL import Image as Pillow
 
     with _open(path) as file:
@@ -48,7 +64,7 @@ def read_image(path: Path) -> Image:
         try:
             with Pillow.open(file, formats=_formats()) as picture:
                 picture.load()
-                return Image(_upright_rgb(picture))
+                return convert(picture)
         except Pillow.UnidentifiedImageError:
             reason = "not a picture in a known format"
         except Pillow.DecompressionBombError:
