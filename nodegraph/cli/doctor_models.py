@@ -81,7 +81,7 @@ class NamedModel:
 
 
 def models_of(graph: CheckedGraph) -> Iterator[NamedModel]:
-    """The models that the nodes of a graph name, each looked for, none loaded.
+    """The models that the outputs of a graph need, each looked for, none loaded.
 
     Of weights the headers and sizes of files are read, so that missing and truncated ones are found; contents
     are not hashed, which may take minutes.
@@ -90,9 +90,9 @@ def models_of(graph: CheckedGraph) -> Iterator[NamedModel]:
     from nodegraph.plan.compile import compile_program
     from nodegraph.plan.naming import models_named, names_models
 
-    naming = [node.id for node in graph.nodes.values() if names_models(node.type)]
-    steps = compile_program(graph, naming).steps if naming else ()
-    for step in steps:
+    for step in compile_program(graph).steps:
+        if not names_models(step.type):
+            continue
         outputs = step.type.signature.outputs
         search = _Search()
         try:

@@ -154,3 +154,10 @@ def test_an_overlay_puts_other_models_in_place(tmp_path, folder, capsys):
     overlay.write_text(json.dumps({"params": {"a": {"model": "./model"}}}))
     assert doctor(file, store=tmp_path / "store", values=[overlay]) == 0
     assert f"doctor.known from {folder}, complete" in capsys.readouterr().out
+
+
+def test_a_model_that_no_output_needs_is_not_looked_for(tmp_path):
+    file = tmp_path / "graph.json"
+    nodes = {name: {"type": "doctor.named", "params": {"model": f"./{name}"}} for name in ("used", "unused")}
+    file.write_text(json.dumps({"nodegraph": 1, "nodes": nodes, "outputs": {"used": "used"}}))
+    assert [named.place for named in models_of(check(file))] == ["used"]

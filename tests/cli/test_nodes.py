@@ -60,7 +60,7 @@ def test_schema_is_a_json_schema_that_knows_the_types(run_cli, demo_env):
 
 
 def test_kind_lists_its_types_alone(run_cli, demo_env):
-    ended = run_cli("nodes", "load", env=demo_env)
+    ended = run_cli("nodes", "image", env=demo_env)
     assert (ended.exit, ended.stderr) == (0, "")
     listed = [line.split()[0] for line in ended.stdout.splitlines()]
-    assert listed == ["load", "load.coco", "load.images", "load.voc", "load.yolo"]
+    assert listed == ["image", "image.annotate", "image.encode"]
