@@ -60,7 +60,8 @@ def track_quality(
 
     Where too few neighbours in time tell the path, its factors are 1. Scores of ignore regions stay. Link
     `out` to label.filter: its `min_score` is then the least quality. The scores of track.flow tell by
-    themselves which boxes are good; steadiness finds the jumps of trackers that take another object for theirs.
+    themselves which boxes are good; steadiness finds the jumps of trackers that take another object for
+    theirs.
 
     Raises:
         ValueError: if masks or backward are of other objects or frames.
