@@ -3,6 +3,7 @@
 from nodes.load.annotated import AnnotatedImage, AnnotationError
 from nodes.load.coco import load_coco
 from nodes.load.depth import load_depth
+from nodes.load.detector import load_detector
 from nodes.load.folder import OutsideRootError
 from nodes.load.images import load_images
 from nodes.load.pixels import PictureError
@@ -19,6 +20,7 @@ __all__ = [
     "PictureError",
     "load_coco",
     "load_depth",
+    "load_detector",
     "load_images",
     "load_sam2",
     "load_semantic_drone",
