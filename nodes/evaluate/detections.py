@@ -39,8 +39,8 @@ def evaluate_detections(
 
     Ignore regions of the truth are COCO's crowds, each for its own class. `ignored_overlap` is VisDrone's
     rule: what lies in ignore regions to that share or more is left out, detections and true boxes, whatever
-    their class. For VisDrone: `max_detections` 500, `ignored_overlap` 0.5, `region_classes` the class of
-    ignored regions, `left_out` the class of others.
+    their class. VisDrone's scores: `max_detections` 500, `ignored_overlap` 0.5, `region_classes`
+    ["ignored regions"], `left_out` ["others"].
 
     Raises:
         Drop: if no true box counts.
