@@ -1,0 +1,5 @@
+"""Nodes that fill regions of clips."""
+
+from nodes.inpaint.fill import fill
+
+__all__ = ["fill"]
