@@ -1,7 +1,9 @@
 import contextlib
 import io
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from faster_coco_eval import COCO
 from hypothesis import HealthCheck, given, settings
@@ -112,3 +114,48 @@ def test_written_boxes_lie_in_their_picture_to_the_last_bit(rows, width, picture
         assert h > 0
         assert x + w <= width
         assert y + h <= 37
+
+
+# pycocotools 2.0.11 passes arrays to NumPy 2 in the manner of NumPy 1.
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn.t accept a copy:DeprecationWarning"
+)
+def test_region_to_ignore_is_a_crowd_that_pycocotools_draws(picture, boxes, tmp_path, capsys):
+    from pycocotools import coco as independent
+
+    rows = [(3, 4, 9, 20, 0), (0, 0, 64, 48, 0), (5.5, 0, 8, 48, 1), (63, 47, 64, 48, 1), (0, 5, 64, 6, 1)]
+    found = replace(boxes(*rows), ignore=np.ones(5, bool))
+    artifact = export_coco(
+        Stream.of({"a": picture(64, 48)}), Stream.of({"a": found}), ctx=Context.for_test(tmp=tmp_path)
+    )
+    reference = independent.COCO(str(artifact.folder / "annotations.json"))
+    capsys.readouterr()
+    for entry, (left, top, right, bottom, _) in zip(reference.anns.values(), rows, strict=True):
+        mask = reference.annToMask(entry)
+        expected = np.zeros((48, 64), np.uint8)
+        expected[int(top) : int(bottom), int(left) : int(right)] = 1
+        assert entry["iscrowd"] == 1
+        assert np.array_equal(mask, expected)
+
+
+def test_detection_inside_a_crowd_is_neither_right_nor_wrong(picture, boxes, tmp_path, capsys):
+    from pycocotools import coco as independent
+    from pycocotools.cocoeval import COCOeval
+
+    found = replace(boxes((0, 0, 32, 48, 0), (40, 0, 60, 20, 0)), ignore=np.array([True, False]))
+    artifact = export_coco(
+        Stream.of({"a": picture(64, 48)}), Stream.of({"a": found}), ctx=Context.for_test(tmp=tmp_path)
+    )
+    truth = independent.COCO(str(artifact.folder / "annotations.json"))
+    detections = truth.loadRes(
+        [
+            {"image_id": 1, "category_id": 17, "bbox": [2, 2, 10, 10], "score": 0.9},
+            {"image_id": 1, "category_id": 17, "bbox": [40, 0, 20, 20], "score": 0.8},
+        ]
+    )
+    scored = COCOeval(truth, detections, "bbox")
+    scored.evaluate()
+    scored.accumulate()
+    scored.summarize()
+    capsys.readouterr()
+    assert scored.stats[0] == pytest.approx(1)

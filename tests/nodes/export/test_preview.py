@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from nodegraph import Stream
@@ -120,3 +123,11 @@ def test_equal_input_gives_equal_bytes(picture, boxes, clip, ctx, contents):
         for _ in range(2)
     )
     assert first == second
+
+
+def test_regions_to_ignore_are_not_counted(picture, boxes, ctx, contents):
+    found = replace(boxes((1, 2, 3, 4, 0), (1, 2, 3, 4, 0)), ignore=np.array([False, True]))
+    artifact = export_preview(Stream.of({"a": picture()}), Stream.of({"a": found}), ctx=ctx)
+    page = contents(artifact)["index.html"].decode()
+    assert "a · 1 box" in page
+    assert "<b>1</b> box<" in page

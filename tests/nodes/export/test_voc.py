@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -109,3 +110,10 @@ def test_every_item_is_listed_in_one_split(picture, boxes, ctx):
 
 def test_an_empty_dataset_has_an_empty_list(ctx, contents):
     assert contents(export_voc(Stream.of([]), Stream.of([]), ctx=ctx)) == {"ImageSets/Main/train.txt": b""}
+
+
+def test_regions_to_ignore_are_difficult(picture, boxes, ctx):
+    found = replace(boxes((1, 2, 3, 4, 0), (1, 2, 3, 4, 1)), ignore=np.array([True, False]))
+    artifact = export_voc(Stream.of({"a": picture()}), Stream.of({"a": found}), ctx=ctx)
+    document = ElementTree.parse(artifact.folder / "Annotations/a.xml")
+    assert [entry.findtext("difficult") for entry in document.iter("object")] == ["1", "0"]

@@ -1,6 +1,12 @@
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from nodegraph import Stream
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nodegraph import Context, Stream
 from nodes.export import export_yolo
 from nodes.load import load_yolo
 from nodes.types import Categories
@@ -101,3 +107,27 @@ def test_equal_input_gives_equal_bytes(picture, boxes, ctx, contents):
     files, labels = Stream.of({"a": picture()}), Stream.of({"a": boxes((1, 2, 3, 4, 0))})
     first, second = (contents(export_yolo(files, labels, ctx=ctx)) for _ in range(2))
     assert first == second
+
+
+def test_regions_to_ignore_go_to_a_folder_that_other_readers_do_not_look_into(picture, boxes, ctx):
+    found = replace(boxes((0, 0, 32, 48, 0), (32, 0, 64, 48, 1)), ignore=np.array([True, False]))
+    labels = {"a": found, "b": boxes((0, 0, 64, 48, 0))}
+    files = Stream.of({"a": picture(64, 48), "b": picture(64, 48)})
+    artifact = export_yolo(files, Stream.of(labels), ctx=ctx)
+    assert (artifact.folder / "labels/train/a.txt").read_text() == "1 0.750000 0.500000 0.500000 1.000000\n"
+    assert (artifact.folder / "ignore/train/a.txt").read_text() == "0 0.250000 0.500000 0.500000 1.000000\n"
+    assert not (artifact.folder / "ignore/train/b.txt").exists()
+
+
+names_of_classes = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(names=st.lists(names_of_classes, min_size=1, unique=True))
+def test_class_names_of_any_letters_are_read_back(names, picture, boxes):
+    with TemporaryDirectory() as place:
+        found = boxes(categories=Categories.of(*names))
+        ctx = Context.for_test(tmp=Path(place))
+        artifact = export_yolo(Stream.of({"a": picture()}), Stream.of({"a": found}), ctx=ctx)
+        (item,) = load_yolo(artifact.folder)
+        assert item.value.boxes.categories.names == tuple(names)
