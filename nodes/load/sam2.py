@@ -60,28 +60,34 @@ def _checkpoint(model: str | Path) -> str | Path:
 
 
 def _configuration(config: str | Path, checkpoint: str | Path) -> str:
-    """What says how the model is built, where its folder does not: JSON, or the name of a packaged file."""
+    """What says how a model is built: JSON, or a packaged file's name; "" if that is still to be found."""
     if str(config):
-        path = Path(config).expanduser()
-        if os.path.isfile(path):  # noqa: PTH113 (as above)
-            return config_to_json(read_config(path))
-        name = packaged_name(str(config))
-        if name is None:
-            raise ModelError(
-                f"config {config}: there is no such file, nor does sam2 have one of this name; it has "
-                f"{', '.join(OFFICIAL.values())}"
-            )
-        return name
-    path = Path(checkpoint).expanduser()
-    if not os.path.isfile(path):  # noqa: PTH113 (as above)
+        return _chosen(config)
+    path = Path(os.path.expanduser(checkpoint))  # noqa: PTH111 (as above)
+    is_file = os.path.isfile(path)  # noqa: PTH113 (as above)
+    if not str(checkpoint) or not (is_file or os.path.isdir(path)):  # noqa: PTH112 (as above)
         return ""
-    beside = sorted(path.parent.glob("*.yaml"))
-    name = packaged_name(path.name)
-    if name is not None:
+    if is_file and (name := packaged_name(path.name)):
         return name
+    beside = sorted((path.parent if is_file else path).glob("*.yaml"))
     if len(beside) == 1:
         return config_to_json(read_config(beside[0]))
+    if not is_file:
+        return ""
     raise ModelError(
         f"{path}: its name is that of no official checkpoint, and there is no single YAML file beside it; "
         f"give the config it was trained with: a YAML file, or {', '.join(OFFICIAL.values())}"
     )
+
+
+def _chosen(config: str | Path) -> str:
+    path = Path(config).expanduser()
+    if os.path.isfile(path):  # noqa: PTH113 (as above)
+        return config_to_json(read_config(path))
+    name = packaged_name(str(config))
+    if name is None:
+        raise ModelError(
+            f"config {config}: there is no such file, nor does sam2 have one of this name; it has "
+            f"{', '.join(OFFICIAL.values())}"
+        )
+    return name

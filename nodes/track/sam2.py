@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from nodegraph import Context, ModelRef, Param, node
 from nodes.track.flow import Tracked
+from nodes.track.sam2_config import image_size
 from nodes.track.sam2_predictor import Clip, ClipPredictor, ObjectMemory, Prompts, Segments, mask_of
 from nodes.track.segments import boxes_inside, first_masks, tracked_from_masks
 from nodes.types import Boxes, MaskTrack, Video
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
     import numpy as np
 
 _DEFAULT_BATCH = 8
-_ENCODER_BYTES, _BATCH_BYTES, _MEMORY_BYTES = 1_500_000_000, 200_000_000, 5_000_000
+_ENCODER_BYTES, _BATCH_BYTES, _MEMORY_BYTES = 1_500_000_000, 300_000_000, 5_000_000
 
 
-def sam2_bytes(boxes: Boxes | None = None, objects_per_batch: int | None = None) -> int:
-    """Bytes that `track.sam2` works in, for frames of 1024 × 1024.
+def sam2_bytes(model: ModelRef, boxes: Boxes | None = None, objects_per_batch: int | None = None) -> int:
+    """Bytes that `track.sam2` works in.
 
-    1.5 GB for the features of a frame, 0.2 GB for each object of a batch, and 5 MB for what is remembered of
-    each object: estimates, replaced by what is measured.
+    With frames of 1024 × 1024: 1.5 GB for the features of a frame, 0.3 GB for each object of a batch, and
+    5 MB for what is remembered of each object; with others, by their area. Estimates, replaced by what is
+    measured.
     """
     objects = _DEFAULT_BATCH if boxes is None else len(boxes)
     batch = min(objects, objects_per_batch or _DEFAULT_BATCH)
-    return _ENCODER_BYTES + batch * _BATCH_BYTES + objects * _MEMORY_BYTES
+    full = _ENCODER_BYTES + batch * _BATCH_BYTES + objects * _MEMORY_BYTES
+    side = image_size(model.config)
+    return full * side * side // (1024 * 1024)
 
 
 @dataclass(frozen=True)

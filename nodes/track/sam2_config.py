@@ -128,6 +128,14 @@ def config_from_json(text: str, place: str) -> Config:
     return parse_config(text, place)  # JSON as Python writes it is YAML
 
 
+def image_size(config: str) -> int:
+    """The side of the square that frames are resized to, by `ModelRef.config`; 1024 where it is not told."""
+    if not config.startswith("{"):
+        return 1024
+    size = json.loads(config)["model"].get("image_size")
+    return size if isinstance(size, int) else 1024
+
+
 class _Checker:
     """Walks a configuration and refuses what is not data of SAM 2."""
 

@@ -16,7 +16,7 @@ from nodegraph.models.loading import load_model, model_sizes
 from nodes.libraries import library
 from nodes.load.sam2 import load_sam2
 from nodes.tiny.sam2 import NAME, make_tiny_sam2
-from nodes.track.sam2_model import PUBLISHED, fitting_config
+from nodes.track.sam2_model import PUBLISHED, fitting_config, load_sam2_video
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def load(ref: ModelRef) -> Any:
 def test_folder_with_its_yaml_loads_without_drawing_random_numbers(folder: Path):
     torch = library("torch")
     ref = find(folder)
-    assert ref.config == ""
+    assert json.loads(ref.config)["model"]["image_size"] == 128
     before = torch.random.get_rng_state()
     predictor = load(ref)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -116,9 +116,12 @@ def test_refused_configuration_is_refused_before_anything_is_built(folder: Path,
     evil.write_text("model: {_target_: os.mkdir, path: made}")
     with pytest.raises(ModelError, match=r"evil\.yaml: model\._target_: 'os\.mkdir'"):
         find(folder, evil)
+    ref = Context.for_test().find_model("sam2.video", folder)
     shutil.copy(evil, folder / f"{NAME}.yaml")
     with pytest.raises(ModelError, match=r"model\._target_: 'os\.mkdir'"):
-        load(find(folder))
+        find(folder)
+    with pytest.raises(ModelError, match=r"model\._target_: 'os\.mkdir'"):
+        load_sam2_video(ref, folder, "cpu", "resident")
 
 
 def test_wrong_architecture_is_told_with_some_of_the_tensors(folder: Path):

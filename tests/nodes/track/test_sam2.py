@@ -6,7 +6,6 @@ Weights are random: this proves that the steps are the library's, not that objec
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,9 +302,9 @@ def test_what_a_predictor_keeps_of_a_clip_does_not_grow_with_it(model: ModelRef)
     assert kept(24) == kept(40)
 
 
-def test_estimate_grows_with_batches_not_with_objects_alone():
+def test_estimate_counts_the_objects_of_a_batch_and_the_size_of_frames(model: ModelRef):
     few, many = boxes_at(*[(0, 0, 9, 9)] * 8), boxes_at(*[(0, 0, 9, 9)] * 300)
-    assert sam2_bytes(few) == sam2_bytes(few, 100)
-    assert sam2_bytes(many, 8) - sam2_bytes(few, 8) < sam2_bytes(many, 16) - sam2_bytes(many, 8) + 10**9
-    assert sam2_bytes() > 0
-    assert sam2_bytes(replace(few)) == sam2_bytes(few)
+    official = ModelRef("sam2.video", config="configs/sam2.1/sam2.1_hiera_t.yaml")
+    assert sam2_bytes(official, few) == sam2_bytes(official, few, 100) == sam2_bytes(official)
+    assert sam2_bytes(official, few, 8) < sam2_bytes(official, many, 8) < sam2_bytes(official, many, 64)
+    assert sam2_bytes(model, few) == sam2_bytes(official, few) // 64
