@@ -9,6 +9,7 @@ from nodes.load.images import load_images
 from nodes.load.pixels import PictureError
 from nodes.load.sam2 import load_sam2
 from nodes.load.semantic_drone import load_semantic_drone
+from nodes.load.svd import load_svd
 from nodes.load.visdrone import load_visdrone
 from nodes.load.voc import load_voc
 from nodes.load.yolo import load_yolo
@@ -24,6 +25,7 @@ __all__ = [
     "load_images",
     "load_sam2",
     "load_semantic_drone",
+    "load_svd",
     "load_visdrone",
     "load_voc",
     "load_yolo",

@@ -1,0 +1,1 @@
+"""Pipelines of diffusers: read, loaded and held; what nodes that run them share."""

@@ -1,0 +1,65 @@
+"""`load.svd`: names a Stable Video Diffusion model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from nodegraph import Context, ModelRef, Param, model, node
+from nodegraph.models import Mode, Published
+from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
+
+KIND = "diffusers.svd"
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+_LICENCE = (
+    "Stability AI's non-commercial community licence, to be accepted on the model's page"
+)
+_FILES = ("*.json", "*.fp16.safetensors")
+_FP16_BYTES = 4_500_000_000
+
+
+@model(
+    KIND,
+    modes=("resident", "swap", "chunked", "offload"),
+    published=tuple(
+        Published(f"stabilityai/{name}", _FP16_BYTES, _LICENCE, include=_FILES)
+        for name in (
+            "stable-video-diffusion-img2vid",
+            "stable-video-diffusion-img2vid-xt",
+            "stable-video-diffusion-img2vid-xt-1-1",
+        )
+    ),
+)
+def load_svd_pipeline(ref: ModelRef, folder: Path, device: str, mode: Mode) -> HeldPipeline:
+    """Load a Stable Video Diffusion pipeline.
+
+    Raises:
+        ModelError: if the folder holds another pipeline, or files of it are missing or damaged.
+    """
+    return load_pipeline(ref, folder, device, mode, only="StableVideoDiffusionPipeline")
+
+
+@node("load.svd", version=1, pure=False)
+def load_svd(
+    model: Annotated[
+        str | Path,
+        Param(help="hub id, such as stabilityai/stable-video-diffusion-img2vid-xt, or folder"),
+    ],
+    *,
+    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
+    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
+    variant: Annotated[str, Param(help="of the weight files; fp16 is what doctor tells to fetch")] = "",
+    ctx: Context,
+) -> ModelRef:
+    """Name a Stable Video Diffusion model, which makes a clip of a photo: 14 frames, or 25 ("xt").
+
+    A folder in the layout of diffusers, or the id of one that the hub's cache has. Nothing is loaded, and
+    nothing is fetched; the files are looked at, and hashed once. `dtype` is free of what the files have:
+    float16 halves the memory, bfloat16 too where the device computes in it.
+
+    Raises:
+        ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;
+            says what to fetch.
+    """
+    return ctx.find_model(KIND, model, revision=revision, dtype=dtype, variant=variant)
