@@ -1,23 +1,25 @@
-"""Scenes with known boxes: textured shapes pasted on part of a photo."""
+"""Scenes with known boxes: patterned shapes pasted on part of a photo."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from math import cos, pi, sin
+from typing import TYPE_CHECKING, Any
+
+from nodes.dataset.shapes import Pose, Shape, outline, pattern, random_pose
 
 if TYPE_CHECKING:
     import numpy as np
-
-Shape = Literal["disc", "square", "triangle", "star", "cross", "heart"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 _SHIFT = 4
 """Bits behind the point of the coordinates that OpenCV fills outlines by."""
 
 _MIN_VISIBLE = 0.5
-"""An object of which less is left inside the frame and not covered is taken out of the scene."""
+"""An object of which less is left inside the frame and not covered is not placed."""
+
+_MIN_CONTRAST = 90.0
+"""Least distance of the two colours of an object's pattern, in grey values, over all channels."""
 
 _TRIES = 20
 
@@ -29,6 +31,15 @@ class Scene:
     pixels: np.ndarray[Any, Any]
     xyxy: np.ndarray[Any, Any]
     class_ids: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """An object: its class, its pose, and its coverage of each pixel, float32 `[H, W]`, 0 to 1."""
+
+    class_id: int
+    pose: Pose
+    alpha: np.ndarray[Any, Any]
 
 
 def render_scene(
@@ -43,10 +54,10 @@ def render_scene(
 ) -> Scene:
     """Paste shapes on a random part of a photo.
 
-    Each object is one of `shapes`, which is its class, turned, stretched and sheared at random, filled with a
-    part of `texture` in a random colour, and lit from one side. Its longest side is drawn evenly
-    in its logarithm between `sides` in px. Later objects cover earlier ones; boxes are the bounds of what
-    is seen.
+    Each object is one of `shapes`, which is its class, turned, stretched and sheared at random. It carries
+    its shape's pattern in two random colours, shaded by a part of `texture` and lit from one side. Its
+    longest side is drawn evenly in its logarithm between `sides` in px. Later objects cover earlier ones;
+    boxes are the bounds of what is seen.
 
     Args:
         photo: uint8 `[H, W, 3]` RGB.
@@ -65,10 +76,10 @@ def render_scene(
         placed = _place(rng, size, shapes, sides, [alpha for _, alpha in layers])
         if placed is None:
             continue
-        class_id, alpha = placed
-        paint = _paint(texture, rng, alpha)
-        pixels += alpha[..., None] * (paint - pixels)
-        layers = [(other, np.minimum(below, 1 - alpha)) for other, below in layers] + [(class_id, alpha)]
+        paint = _paint(placed, shapes[placed.class_id], texture, rng)
+        pixels += placed.alpha[..., None] * (paint - pixels)
+        layers = [(other, np.minimum(below, 1 - placed.alpha)) for other, below in layers]
+        layers.append((placed.class_id, placed.alpha))
     pixels += rng.normal(0, rng.uniform(0, 5), pixels.shape).astype(np.float32)
     return Scene(
         pixels.clip(0, 255).round().astype(np.uint8),
@@ -109,107 +120,72 @@ def _place(
     shapes: Sequence[Shape],
     sides: tuple[float, float],
     below: Sequence[np.ndarray[Any, Any]],
-) -> tuple[int, np.ndarray[Any, Any]] | None:
-    """Class id and coverage 0 to 1, float32 `[H, W]`, of one more object; None if no place was found."""
+) -> _Placed | None:
+    """One more object over those whose visible coverage is `below`; None if no place was found."""
     import numpy as np
 
     for _ in range(_TRIES):
         class_id = int(rng.integers(len(shapes)))
-        outline = _posed(_outline(shapes[class_id]), rng, sides)
-        centre = rng.uniform((0, 0), size)
-        alpha, whole = _fill(outline + centre, size), _polygon_area(outline)
-        seen = float(alpha.sum())
-        if seen < _MIN_VISIBLE * whole:
+        pose = random_pose(shapes[class_id], rng, sides, size)
+        corners = pose.place(outline(shapes[class_id]))
+        alpha = _fill(corners, size)
+        if alpha.sum() < max(1.0, _MIN_VISIBLE * _polygon_area(corners)):
             continue
-        if all(float(np.minimum(other, 1 - alpha).sum()) >= _MIN_VISIBLE * other.sum() for other in below):
-            return class_id, alpha
+        if all(np.minimum(other, 1 - alpha).sum() >= _MIN_VISIBLE * other.sum() for other in below):
+            return _Placed(class_id, pose, alpha)
     return None
 
 
-def _outline(shape: Shape) -> np.ndarray[Any, Any]:
-    """The corners of a shape around 0, float64 `[N, 2]`, about 1 in radius."""
-    import numpy as np
-
-    if shape == "disc":
-        return _ray(np.arange(48) / 48, 1.0)
-    if shape == "square":
-        return _ray(np.arange(4) / 4 + 1 / 8, 1.0)
-    if shape == "triangle":
-        return _ray(np.arange(3) / 3 - 1 / 4, 1.0)
-    if shape == "star":
-        return _ray(np.arange(10) / 10 - 1 / 4, np.tile([1.0, 0.42], 5))
-    if shape == "cross":
-        arm = np.array([[0.3, -1], [0.3, -0.3], [1, -0.3], [1, 0.3]])
-        turns = ([[1, 0], [0, 1]], [[0, 1], [-1, 0]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]])
-        return np.concatenate([arm[:3] @ np.array(turn, float) for turn in turns])
-    t = np.arange(48) / 48 * 2 * math.pi
-    heart = np.stack(
-        [16 * np.sin(t) ** 3, -13 * np.cos(t) + 5 * np.cos(2 * t) + 2 * np.cos(3 * t) + np.cos(4 * t)]
-    )
-    return heart.T / 16
-
-
-def _ray(turns: np.ndarray[Any, Any], radius: Any) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    angles = turns * 2 * math.pi
-    return np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
-
-
-def _posed(
-    outline: np.ndarray[Any, Any], rng: np.random.Generator, sides: tuple[float, float]
-) -> np.ndarray[Any, Any]:
-    """The outline turned, stretched and sheared, its longer side drawn from `sides` in px."""
-    import numpy as np
-
-    stretch = math.exp(rng.uniform(-0.35, 0.35))
-    shear = np.array([[1, rng.uniform(-0.3, 0.3)], [0, 1]]) @ np.diag([stretch, 1 / stretch])
-    angle = rng.uniform(0, 2 * math.pi)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    posed = outline @ (turn @ shear).T
-    longest = (posed.max(axis=0) - posed.min(axis=0)).max()
-    side = math.exp(rng.uniform(math.log(sides[0]), math.log(sides[1])))
-    return posed * (side / longest)
-
-
-def _fill(outline: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
+def _fill(corners: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
     """Coverage of each pixel by an outline in px, float32 `[H, W]`, 0 to 1."""
     import cv2
     import numpy as np
 
     canvas = np.zeros(size[::-1], np.uint8)
-    corners = np.round((outline - 0.5) * (1 << _SHIFT)).astype(np.int32)
-    cv2.fillPoly(canvas, [corners], 255, cv2.LINE_AA, _SHIFT)
+    indices = np.round((corners - 0.5) * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillPoly(canvas, [indices], 255, cv2.LINE_AA, _SHIFT)
     return canvas.astype(np.float32) / 255
 
 
-def _polygon_area(outline: np.ndarray[Any, Any]) -> float:
+def _polygon_area(corners: np.ndarray[Any, Any]) -> float:
     import numpy as np
 
-    x, y = outline.T
+    x, y = corners.T
     return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
 
 
 def _paint(
-    texture: np.ndarray[Any, Any], rng: np.random.Generator, alpha: np.ndarray[Any, Any]
+    placed: _Placed, shape: Shape, texture: np.ndarray[Any, Any], rng: np.random.Generator
 ) -> np.ndarray[Any, Any]:
-    """What fills an object: part of a texture in a random colour, lit from one side; float32 `[H, W, 3]`."""
+    """What fills an object: its pattern, shaded and lit; float32 `[H, W, 3]`, 0 outside its bounds."""
     import cv2
     import numpy as np
 
-    left, top, right, bottom = (int(edge) for edge in _bounds(alpha))
+    left, top, right, bottom = (int(edge) for edge in _bounds(placed.alpha))
     across, down = right - left, bottom - top
+    points = np.stack(np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5), axis=-1)
+    own = (points - placed.pose.centre) @ np.linalg.inv(placed.pose.matrix).T
+    share = pattern(shape, own[..., 0], own[..., 1], rng)[..., None]
+    first, second = _colours(rng)
     part = np.ascontiguousarray(_random_part(texture, rng, across / down, (0.1, 0.5)))
     grey = cv2.resize(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), (across, down), interpolation=cv2.INTER_AREA)
-    relief = (grey.astype(np.float32) - grey.mean()) / (grey.std() + 8)
-    colour = rng.uniform(30, 225, 3)
-    filled = colour + relief[..., None] * rng.uniform(10, 35)
-    direction = rng.uniform(0, 2 * math.pi)
-    x, y = np.linspace(-1, 1, across)[None, :], np.linspace(-1, 1, down)[:, None]
-    light = 1 + rng.uniform(0, 0.35) * (x * math.cos(direction) + y * math.sin(direction))
-    canvas = np.zeros((*alpha.shape, 3), np.float32)
+    relief = (grey.astype(np.float32) - grey.mean()) / (grey.std() + 8) * rng.uniform(5, 20)
+    direction = rng.uniform(0, 2 * pi)
+    light = 1 + rng.uniform(0, 0.35) * (own[..., 0] * cos(direction) + own[..., 1] * sin(direction))
+    canvas = np.zeros((*placed.alpha.shape, 3), np.float32)
+    filled = first + share * (second - first) + relief[..., None]
     canvas[top:bottom, left:right] = filled * light[..., None]
     return canvas
+
+
+def _colours(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Two random colours that differ."""
+    import numpy as np
+
+    while True:
+        first, second = rng.uniform(20, 235, (2, 3))
+        if np.abs(first - second).sum() >= _MIN_CONTRAST:
+            return first, second
 
 
 def _bounds(alpha: np.ndarray[Any, Any]) -> tuple[float, float, float, float]:

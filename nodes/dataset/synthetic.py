@@ -1,4 +1,4 @@
-"""`dataset.synthetic`: annotated pictures for trying out a detector: textured shapes over photos."""
+"""`dataset.synthetic`: annotated pictures for trying out a detector: patterned shapes over photos."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from nodegraph import Collected, Context, Item, Param, Stream, node
-from nodes.dataset.scene import SHAPES, Shape, render_scene
+from nodes.dataset.scene import render_scene
+from nodes.dataset.shapes import SHAPES, Shape
 from nodes.load.annotated import AnnotatedImage
 from nodes.types import Boxes, Categories, Image
 
@@ -27,13 +28,13 @@ def synthetic(
     max_side: Annotated[float, Param(ge=4, le=4096, unit="px", help="largest longer side")] = 72.0,
     ctx: Context,
 ) -> Stream[AnnotatedImage]:
-    """Make annotated pictures: textured shapes of random pose, colour and light over parts of photos.
+    """Make annotated pictures: patterned shapes of random pose, colour and light over parts of photos.
 
     Detection data that needs no download: small enough to train on without a GPU, hard enough that little
-    data does not suffice. The class of an object is its shape; texture, colour, pose and light tell nothing
-    about it. Photos give the backgrounds in turn, and the textures. Boxes are the bounds of what is seen of
-    an object; one of which less than half would be seen is not placed. Item keys are `0000`, `0001`, ...
-    The recipe is our own.
+    data does not suffice. The class of an object is its shape, which comes with a pattern; colour, fineness,
+    pose and light tell nothing about it. Photos give the backgrounds in turn, and the shading. Boxes are the
+    bounds of what is seen of an object; one of which less than half would be seen is not placed. Item keys
+    are `0000`, `0001`, ... The recipe is our own.
 
     For training and test data that share nothing, link the two parts of `dataset.split`, and give the nodes
     different seeds.

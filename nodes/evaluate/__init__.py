@@ -2,15 +2,21 @@
 
 from nodes.evaluate.coco_map import Scores, coco_map
 from nodes.evaluate.detections import evaluate_detections
+from nodes.evaluate.experiment import Experiment, experiment
+from nodes.evaluate.experiment_settings import Setting, settings
 from nodes.evaluate.mean import Mean, mean
 from nodes.evaluate.track_iou import TrackIou, track_iou
 
 __all__ = [
+    "Experiment",
     "Mean",
     "Scores",
+    "Setting",
     "TrackIou",
     "coco_map",
     "evaluate_detections",
+    "experiment",
     "mean",
+    "settings",
     "track_iou",
 ]
