@@ -6,6 +6,8 @@ Weights are random: this proves that the steps are the library's, not that objec
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ import pytest
 from PIL import Image as Pillow
 
 from nodegraph import Context, ModelRef
+from nodegraph.models.loading import load_model
 from nodes.libraries import library
 from nodes.load.sam2 import load_sam2
 from nodes.tiny.sam2 import make_tiny_sam2
 from nodes.track.flow import Tracked
 from nodes.track.sam2 import sam2_bytes, track_sam2
+from nodes.track.sam2_predictor import ObjectMemory, Prompts
 from nodes.types import Boxes, Categories, MaskTrack, Video
 
 SIZE = (96, 64)
@@ -280,10 +284,23 @@ def test_progress_counts_frames_and_a_stopped_run_ends(model: ModelRef, tmp_path
     assert len(told) == 3
 
 
-def test_what_a_predictor_keeps_of_a_clip_does_not_grow_with_it(model: ModelRef):
-    from nodegraph.models.loading import load_model
-    from nodes.track.sam2_predictor import ObjectMemory, Prompts
+def test_clips_followed_at_the_same_time_share_a_predictor(model: ModelRef, tmp_path: Path):
+    predictor = load_model(model, "cpu", "resident")
+    shared = Context(
+        workdir=lambda: tmp_path,
+        new_folder=lambda: tmp_path,
+        progress=lambda done, total: None,
+        cancelled=lambda: False,
+        use=lambda ref: nullcontext(predictor),
+    )
+    clips = [clip(6), clip(4, (60, 90))] * 2
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda video: track_sam2(video, TWO, model, ctx=shared), clips))
+    for video, tracked in zip(clips, found, strict=True):
+        assert np.array_equal(tracked.masks.masks, run(video, TWO, model).masks.masks)
 
+
+def test_what_a_predictor_keeps_of_a_clip_does_not_grow_with_it(model: ModelRef):
     torch = library("torch")
     predictor = load_model(model, "cpu", "resident")
 
