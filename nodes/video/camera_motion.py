@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from nodegraph import Param, node
@@ -28,15 +28,27 @@ _HIDDEN_BEHIND = 1.05
 """A point counts as hidden if what is seen in its place is nearer by more than this factor."""
 
 
+_MOST_POINTS = 128
+"""Points per axis of a box at which its depth is read and that are looked for behind nearer surfaces."""
+
+
 class CameraMotion(NamedTuple):
-    """A clip and its ground truth: the boxes in every frame, and the area that came into view (N = 1)."""
+    """A clip, the boxes of its first frame, and its ground truth.
+
+    Attributes:
+        out: the clip.
+        first: the photo's boxes as they lie in the first frame, cut at its edges.
+        boxes: the true boxes of every frame.
+        revealed: the area that came into view (N = 1).
+    """
 
     out: Video
+    first: Boxes
     boxes: BoxTrack
     revealed: MaskTrack
 
 
-@node("video.camera_motion", version=1)
+@node("video.camera_motion", version=2)
 def camera_motion(
     image: Image,
     boxes: Boxes | None = None,
@@ -60,6 +72,9 @@ def camera_motion(
         float,
         Param(gt=1, le=1000, help="with depth: how many times as far nearness 0 is as nearness 1"),
     ] = 4.0,
+    max_side: Annotated[
+        int, Param(ge=16, le=16384, unit="px", help="larger photos are made smaller, to this longest side")
+    ] = 4096,
 ) -> CameraMotion:
     """Move a camera through a photo: a clip whose first frame is the photo, with exact boxes.
 
@@ -84,74 +99,90 @@ def camera_motion(
     `boxes` (ground truth): bounds of the box's outline carried to the frame and cut at its edges;
     `visibility` is the share of the outline's area inside the frame, and with depth, times the share of
     the box's pixels there that nothing nearer hides. With depth, the outline lies at the median depth of the
-    box's inner half. A box of which nothing is visible is absent. Scores are 1.
-    `revealed`: the pixels that no source pixel maps to. Without `boxes` the track has no objects.
+    box's inner half. (Of boxes with a side above 128 pixels, 128 pixels of that side are looked at.) A box
+    of which nothing is visible is absent. Scores are 1. Regions to ignore are carried along like objects.
+    `revealed`: the pixels that no source pixel maps to; `inpaint.fill` or `inpaint.diffusion` fill them.
+    Without `boxes` the track has no objects.
+
+    A photo above `max_side` is made smaller, its boxes and depth with it: clip and boxes have that size.
+    Working memory, beside the clip: about 25 bytes a pixel of the photo, with depth 45.
 
     Raises:
         ValueError: if the amplitude is out of the path's bounds, or depth and photo differ in size.
     """
     import numpy as np
 
-    size = image.size
     way = check_amplitude(path, amplitude)
-    inverse_depth = None if depth is None else _inverse_depth(depth, size, relief)
-    views = [view_at(path, way, ease(share, easing), size, fov) for share in _shares(frames)]
-    xyxy = np.zeros((0, 4), np.float32) if boxes is None else boxes.xyxy
-    shots = [_photo(image, xyxy)]
-    if inverse_depth is None:
-        shots += [_plane_shot(image, xyxy, view, fill) for view in views[1:]]
-    else:
-        shots += [_parallax_shot(image, xyxy, view, fill, inverse_depth) for view in views[1:]]
+    scene = _scene(image, boxes, depth, relief, max_side)
+    height, width = scene.pixels.shape[:2]
+    pixels = np.empty((frames, height, width, 3), np.uint8)
+    revealed = np.zeros((1, frames, height, width), dtype=bool)
+    pixels[0] = scene.pixels
+    outlines = [[carry_box(box, np.eye(3), (width, height)) for box in scene.boxes.xyxy]]
+    for index in range(1, frames):
+        view = view_at(path, way, ease(index / (frames - 1), easing), (width, height), fov)
+        lookup, seen = _seen(scene, view)
+        pixels[index] = render(scene.pixels, lookup, fill, local_scale(view, (width, height)))
+        revealed[0, index] = lookup.revealed
+        outlines.append(seen)
     return CameraMotion(
-        Video(np.stack([shot.pixels for shot in shots]), float(fps)),
-        _truth(boxes, [shot.outlines for shot in shots]),
-        MaskTrack(np.stack([shot.revealed for shot in shots])[None], np.ones((1, frames), np.float32)),
+        Video(pixels, float(fps)),
+        _first(scene),
+        _truth(scene.boxes, outlines),
+        MaskTrack(revealed, np.ones((1, frames), np.float32)),
     )
 
 
 @dataclass(frozen=True)
-class _Shot:
-    """One frame: uint8 `[H, W, 3]`, its revealed area bool `[H, W]`, and what is seen of each box."""
+class _Scene:
+    """What the camera moves through.
+
+    Attributes:
+        pixels: uint8 `[H, W, 3]`, the photo.
+        boxes: in the photo, as they were given.
+        inverse_depth: float32 `[H, W]`, or None for a plane at unit depth.
+    """
 
     pixels: np.ndarray[Any, Any]
-    revealed: np.ndarray[Any, Any]
-    outlines: Sequence[SeenOutline]
+    boxes: Boxes
+    inverse_depth: np.ndarray[Any, Any] | None
 
 
-def _shares(frames: int) -> list[float]:
-    return [index / max(1, frames - 1) for index in range(frames)]
-
-
-def _photo(image: Image, xyxy: np.ndarray[Any, Any]) -> _Shot:
-    """The photo itself as the first frame."""
+def _scene(image: Image, boxes: Boxes | None, depth: Depth | None, relief: float, longest: int) -> _Scene:
+    """The scene, made smaller so that no side is longer than `longest`."""
+    import cv2
     import numpy as np
 
-    outlines = [carry_box(box, np.eye(3), image.size) for box in xyxy]
-    return _Shot(image.pixels, np.zeros(image.pixels.shape[:2], dtype=bool), outlines)
+    nearness = None if depth is None else _checked(depth, image.size)
+    if boxes is None:
+        none = np.zeros(0, np.float32)
+        boxes = Boxes(none.reshape(0, 4), none.astype(np.int64), none, Categories((), ()))
+    scale = min(1.0, longest / max(1, *image.size))
+    if scale == 1:
+        return _Scene(image.pixels, boxes, _inverse_depth(nearness, relief))
+    size = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
+    factors = np.array([size[0] / image.size[0], size[1] / image.size[1]] * 2, np.float32)
+    return _Scene(
+        cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA),
+        replace(boxes, xyxy=boxes.xyxy * factors),
+        _inverse_depth(None if nearness is None else _picked(nearness, size), relief),
+    )
 
 
-def _plane_shot(image: Image, xyxy: np.ndarray[Any, Any], view: View, fill: Fill) -> _Shot:
-    lookup = plane_lookup(view, image.size)
-    homography = view.homography()
-    outlines = [carry_box(box, homography, image.size) for box in xyxy]
-    return _shot(image, lookup, view, fill, outlines)
+def _seen(scene: _Scene, view: View) -> tuple[Lookup, list[SeenOutline]]:
+    """What a camera sees of the photo, and of each box."""
+    height, width = scene.pixels.shape[:2]
+    size = (width, height)
+    if scene.inverse_depth is None:
+        homography = view.homography()
+        return plane_lookup(view, size), [carry_box(box, homography, size) for box in scene.boxes.xyxy]
+    surface = see_surface(view, scene.inverse_depth)
+    outlines = [_outline_at_depth(box, view, scene.inverse_depth, surface) for box in scene.boxes.xyxy]
+    return parallax_lookup(view, size, surface), outlines
 
 
-def _parallax_shot(
-    image: Image, xyxy: np.ndarray[Any, Any], view: View, fill: Fill, inverse_depth: np.ndarray[Any, Any]
-) -> _Shot:
-    surface = see_surface(view, inverse_depth)
-    outlines = [_outline_at_depth(box, view, inverse_depth, surface) for box in xyxy]
-    return _shot(image, parallax_lookup(view, image.size, surface), view, fill, outlines)
-
-
-def _shot(image: Image, lookup: Lookup, view: View, fill: Fill, outlines: Sequence[SeenOutline]) -> _Shot:
-    pixels = render(image.pixels, lookup, fill, local_scale(view, image.size))
-    return _Shot(pixels, lookup.revealed, outlines)
-
-
-def _inverse_depth(depth: Depth, size: tuple[int, int], relief: float) -> np.ndarray[Any, Any]:
-    """Inverse distance float32 `[H, W]` from nearness; its median is 1."""
+def _checked(depth: Depth, size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    """The nearness of a photo's pixels, float32 `[H, W]`."""
     import numpy as np
 
     height, width = depth.nearness.shape
@@ -162,7 +193,23 @@ def _inverse_depth(depth: Depth, size: tuple[int, int], relief: float) -> np.nda
         )
     if not np.isfinite(depth.nearness).all():
         raise ValueError("the depth map has values that are not finite")
-    inverse = 1 / relief + depth.nearness.clip(0, 1) * (1 - 1 / relief)
+    return depth.nearness
+
+
+def _picked(nearness: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    """Nearness at another size, by the nearest pixel: a mean over a border is a surface that is not there."""
+    import cv2
+
+    return cv2.resize(nearness, size, interpolation=cv2.INTER_NEAREST)
+
+
+def _inverse_depth(nearness: np.ndarray[Any, Any] | None, relief: float) -> np.ndarray[Any, Any] | None:
+    """Inverse distance float32 `[H, W]` from nearness; its median is 1."""
+    import numpy as np
+
+    if nearness is None:
+        return None
+    inverse = 1 / relief + nearness.clip(0, 1) * (1 - 1 / relief)
     return (inverse / np.median(inverse)).astype(np.float32) if inverse.size else inverse
 
 
@@ -173,12 +220,12 @@ def _outline_at_depth(
     import numpy as np
 
     height, width = inverse_depth.shape
-    inner = _inside(inverse_depth, _inner_half(box))
-    seen = carry_box(box, view.homography(float(np.median(inner))), (width, height))
-    left, top, right, bottom = _pixel_range(box, width, height)
-    x, y = np.arange(left, right)[None, :] + 0.5, np.arange(top, bottom)[:, None] + 0.5
-    own = inverse_depth[top:bottom, left:right]
-    share = seen.share * _unhidden(view, x, y, own, surface)
+    rows, columns = _pixels_of(_inner_half(box), width, height)
+    middle = float(np.median(inverse_depth[rows[:, None], columns]))
+    seen = carry_box(box, view.homography(middle), (width, height))
+    rows, columns = _pixels_of(box, width, height)
+    own = inverse_depth[rows[:, None], columns]
+    share = seen.share * _unhidden(view, columns[None, :] + 0.5, rows[:, None] + 0.5, own, surface)
     return SeenOutline(seen.xyxy, share) if share > 0 else UNSEEN
 
 
@@ -204,25 +251,41 @@ def _inner_half(box: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (box + middle) / 2
 
 
-def _inside(values: np.ndarray[Any, Any], box: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    left, top, right, bottom = _pixel_range(box, values.shape[1], values.shape[0])
-    return values[top:bottom, left:right]
-
-
-def _pixel_range(box: np.ndarray[Any, Any], width: int, height: int) -> tuple[int, int, int, int]:
-    """The pixels that a box touches, at least one, inside the picture: half-open ranges."""
+def _pixels_of(
+    box: np.ndarray[Any, Any], width: int, height: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Rows and columns of pixels that a box touches inside the picture, evenly thinned; one or more."""
     import numpy as np
 
     left, top = np.floor(box[:2]).astype(int).clip(0, (width - 1, height - 1))
     right, bottom = np.ceil(box[2:]).astype(int)
-    return int(left), int(top), int(max(left + 1, min(right, width))), int(max(top + 1, min(bottom, height)))
+    across = np.arange(left, max(left + 1, min(right, width)))
+    down = np.arange(top, max(top + 1, min(bottom, height)))
+    return _thinned(down), _thinned(across)
 
 
-def _truth(boxes: Boxes | None, frames: Sequence[Sequence[SeenOutline]]) -> BoxTrack:
+def _thinned(indices: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """At most `_MOST_POINTS` of some indices, evenly spread."""
     import numpy as np
 
-    objects = 0 if boxes is None else len(boxes)
-    shape = (objects, len(frames))
+    if len(indices) <= _MOST_POINTS:
+        return indices
+    return indices[((np.arange(_MOST_POINTS) + 0.5) * len(indices) / _MOST_POINTS).astype(int)]
+
+
+def _first(scene: _Scene) -> Boxes:
+    """The boxes in the first frame, cut at its edges; what lies outside has no area."""
+    import numpy as np
+
+    height, width = scene.pixels.shape[:2]
+    edges = np.array((width, height) * 2, np.float32)
+    return replace(scene.boxes, xyxy=scene.boxes.xyxy.clip(0, edges).astype(np.float32))
+
+
+def _truth(boxes: Boxes, frames: Sequence[Sequence[SeenOutline]]) -> BoxTrack:
+    import numpy as np
+
+    shape = (len(boxes), len(frames))
     xyxy = np.array([[seen.xyxy for seen in frame] for frame in frames], dtype=np.float32)
     share = np.array([[seen.share for seen in frame] for frame in frames], dtype=np.float32)
     visibility = np.ascontiguousarray(share.reshape(shape[::-1]).T)
@@ -232,6 +295,7 @@ def _truth(boxes: Boxes | None, frames: Sequence[Sequence[SeenOutline]]) -> BoxT
         present,
         np.ones(shape, np.float32),
         visibility,
-        np.zeros(0, np.int64) if boxes is None else boxes.class_ids,
-        Categories((), ()) if boxes is None else boxes.categories,
+        boxes.class_ids,
+        boxes.categories,
+        boxes.ignore,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,8 @@ _GREYS: dict[str, int] = {"black": 0, "grey": 114, "white": 255}
 
 _MOST_SAMPLES = 4
 """Points per source pixel and axis that are splatted at most; gaps beyond that are closed afterwards."""
+
+_BAND_PIXELS = 1 << 17
 
 _SAME_SURFACE = 1.1
 """Two inverse depths whose ratio is below this are taken for one surface."""
@@ -91,16 +94,14 @@ def see_surface(view: View, inverse_depth: np.ndarray[Any, Any]) -> Surface:
 
     height, width = inverse_depth.shape
     samples = _samples(view, inverse_depth)
-    frame = np.zeros(height * width, dtype=np.float32)
+    surface = np.zeros((height, width), dtype=np.float32)
     offsets = (np.arange(samples, dtype=np.float32) + 0.5) / samples
-    x, y = np.arange(width, dtype=np.float32)[None, :], np.arange(height, dtype=np.float32)[:, None]
-    for down in offsets:
-        for right in offsets:
-            column, row, depth = _splat(view, x + right, y + down, inverse_depth)
-            inside = (depth > 0) & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            place = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
-            np.maximum.at(frame, place, depth[inside])
-    surface = frame.reshape(height, width)
+    x = np.arange(width, dtype=np.float32)[None, :]
+    for rows in _bands(height, width):
+        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        for down in offsets:
+            for right in offsets:
+                _splat(view, x + right, y + down, inverse_depth[rows], surface)
     for _ in range(2):
         surface = _close_gaps(surface)
     return Surface(surface)
@@ -170,22 +171,30 @@ def _lookup(source: list[Any], size: tuple[int, int]) -> Lookup:
     return Lookup(x, y, ~np.broadcast_to(seen, (height, width)))
 
 
-def _splat(view: View, x: Any, y: Any, inverse_depth: np.ndarray[Any, Any]) -> tuple[Any, Any, Any]:
-    """Column, row and inverse depth in the frame of source points; inverse depth 0 for those behind."""
+def _bands(height: int, width: int) -> Iterator[slice]:
+    """Rows of a picture, so many at a time that what is computed for them stays in the processor's cache."""
+    step = max(1, _BAND_PIXELS // max(1, width))
+    return (slice(start, min(start + step, height)) for start in range(0, height, step))
+
+
+def _splat(
+    view: View, x: Any, y: Any, inverse_depth: np.ndarray[Any, Any], surface: np.ndarray[Any, Any]
+) -> None:
+    """Carry source points to the frame's surface, float32 `[H, W]`, where the nearest one stays."""
     import numpy as np
 
+    height, width = surface.shape
     rows = view.rotation.astype(np.float32)
     shift = view.shift.astype(np.float32)
     across, down, third = (
         rows[i][0] * x + rows[i][1] * y + rows[i][2] - inverse_depth * shift[i] for i in range(3)
     )
     ahead = third > 1e-6
-    third = np.where(ahead, third, np.float32(1))
-    return (
-        np.floor(across / third),
-        np.floor(down / third),
-        np.where(ahead, inverse_depth / third, np.float32(0)),
-    )
+    third[~ahead] = 1
+    column, row = np.floor(across / third), np.floor(down / third)
+    inside = ahead & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    place = row[inside].astype(np.int64) * width + column[inside].astype(np.int64)
+    np.maximum.at(surface.reshape(-1), place, inverse_depth[inside] / third[inside])
 
 
 def _samples(view: View, inverse_depth: np.ndarray[Any, Any]) -> int:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -162,6 +164,76 @@ def test_same_call_gives_the_same_bytes():
     assert np.array_equal(first.out.frames, second.out.frames)
 
 
+def test_first_has_the_photos_boxes_cut_at_its_edges_and_one_row_for_each():
+    given = boxes_of((5, 6, 20, 30), (-5, 20, 10, 90), (50, 10, 70, 20))
+    clip = camera_motion(gradient(40, 30), given, path="zoom_in")
+    assert clip.first.xyxy.tolist() == [[5, 6, 20, 30], [0, 20, 10, 30], [40, 10, 40, 20]]
+    assert clip.first.scores is given.scores
+    assert clip.first.categories == CLASSES
+    assert len(camera_motion(gradient(40, 30)).first) == 0
+
+
+def test_regions_to_ignore_stay_regions_to_ignore():
+    given = replace(boxes_of((5, 6, 20, 30), (1, 2, 9, 9)), ignore=np.array([False, True]))
+    clip = camera_motion(gradient(40, 30), given)
+    assert clip.boxes.ignore.tolist() == [False, True]
+    assert clip.first.ignore.tolist() == [False, True]
+    assert clip.boxes.frame(0).ignore.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("with_depth", [False, True])
+def test_photo_above_max_side_is_made_smaller_with_its_boxes_and_depth(with_depth):
+    depth = Depth(np.tile(np.linspace(0, 1, 400, dtype=np.float32), (200, 1))) if with_depth else None
+    box = (100, 60, 180, 120)
+    photo = with_rectangle(400, 200, box)
+    large = camera_motion(photo, boxes_of(box), depth, frames=3, path="truck_right", amplitude=0.1)
+    small = camera_motion(
+        photo, boxes_of(box), depth, frames=3, path="truck_right", amplitude=0.1, max_side=100
+    )
+    assert small.out.size == (100, 50)
+    assert small.revealed.masks.shape == (1, 3, 50, 100)
+    assert small.first.xyxy.tolist() == [[25, 15, 45, 30]]
+    np.testing.assert_allclose(small.boxes.xyxy * 4, large.boxes.xyxy, atol=1.5)
+    assert red_bounds(small.out.frames[0]) == (25, 15, 45, 30)
+
+
+def test_boxes_and_depth_of_a_photo_of_fifty_megapixels_are_carried():
+    row = np.linspace(0, 255, 8165).astype(np.uint8)
+    photo = Image(np.broadcast_to(row[None, :, None], (6124, 8165, 3)))
+    depth = Depth(np.broadcast_to((row / np.float32(255))[None], (6124, 8165)))
+    clip = camera_motion(photo, boxes_of((2000, 2000, 6000, 4000)), depth, frames=2, max_side=512)
+    assert clip.out.size == (512, 384)
+    assert clip.boxes.present.all()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("with_depth", [False, True])
+def test_boxes_of_a_pixel_of_no_area_and_outside_the_photo_are_carried(path, with_depth):
+    depth = Depth(np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1))) if with_depth else None
+    given = boxes_of(
+        (30, 20, 31, 21), (30, 20, 30, 20), (-90, -50, -10, -5), (64, 48, 70, 60), (-20, -20, 90, 90)
+    )
+    clip = camera_motion(gradient(64, 48), given, depth, frames=2, path=path)
+    assert clip.boxes.present[:, 0].tolist() == [True, False, False, False, True]
+    assert (clip.boxes.visibility[~clip.boxes.present] == 0).all()
+    assert (clip.boxes.xyxy >= 0).all()
+    assert (clip.boxes.xyxy <= (64, 48, 64, 48)).all()
+
+
+def test_three_hundred_boxes_are_each_carried_as_if_alone():
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 50, (300, 2)).astype(np.float32)
+    given = boxes_of(*np.hstack([corners, corners + rng.uniform(1, 30, (300, 2))]).tolist())
+    depth = Depth(rng.random((60, 80), np.float32))
+    clip = camera_motion(gradient(80, 60), given, depth, frames=2, path="dolly_in")
+    for index in (0, 150, 299):
+        alone = camera_motion(
+            gradient(80, 60), boxes_of(given.xyxy[index]), depth, frames=2, path="dolly_in"
+        ).boxes
+        assert np.array_equal(alone.xyxy[0], clip.boxes.xyxy[index])
+        assert np.array_equal(alone.visibility[0], clip.boxes.visibility[index])
+
+
 # Parallax
 
 
@@ -198,6 +270,17 @@ def test_box_behind_a_nearer_surface_is_less_visible():
     )
     assert clip.boxes.xyxy[0, 1].tolist() == pytest.approx([0, 30, 28, 60], abs=1e-3)
     assert clip.boxes.visibility[0, 1] == pytest.approx(28 / 30 * 16 / 28, abs=0.03)
+
+
+def test_large_box_behind_a_nearer_surface_has_the_visibility_of_the_same_scene_at_a_smaller_size():
+    photo, depth = step_scene()
+    large_photo, large_depth = (
+        each.repeat(8, axis=0).repeat(8, axis=1) for each in (photo.pixels, depth.nearness)
+    )
+    far = {"frames": 2, "path": "truck_right", "amplitude": 0.05, "relief": 4.0}
+    small = camera_motion(photo, boxes_of((4, 30, 34, 60)), depth, **far)
+    large = camera_motion(Image(large_photo), boxes_of((32, 240, 272, 480)), Depth(large_depth), **far)
+    np.testing.assert_allclose(large.boxes.visibility, small.boxes.visibility, atol=0.01)
 
 
 @pytest.mark.parametrize("path", PATHS)
