@@ -1,5 +1,7 @@
 """Nodes that fill regions of clips."""
 
+from nodes.inpaint.diffusion import diffusion
 from nodes.inpaint.fill import fill
+from nodes.inpaint.pipeline import load_inpainter
 
-__all__ = ["fill"]
+__all__ = ["diffusion", "fill", "load_inpainter"]

@@ -6,6 +6,7 @@ from nodes.load.depth import load_depth
 from nodes.load.detector import load_detector
 from nodes.load.folder import OutsideRootError
 from nodes.load.images import load_images
+from nodes.load.inpaint import load_inpaint
 from nodes.load.pixels import PictureError
 from nodes.load.sam2 import load_sam2
 from nodes.load.semantic_drone import load_semantic_drone
@@ -23,6 +24,7 @@ __all__ = [
     "load_depth",
     "load_detector",
     "load_images",
+    "load_inpaint",
     "load_sam2",
     "load_semantic_drone",
     "load_svd",
