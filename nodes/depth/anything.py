@@ -63,9 +63,9 @@ def depth_anything(
     interpolation: borders of objects are soft over about a hundredth of the width, which `depth.sharpen`
     undoes.
 
-    On a CPU a depth map is the same to the bit whatever shares its batch; on other devices within
-    0.01 (float32). Working memory: about `930 side²` bytes a photo in float32 for a network of base size, and
-    15 bytes a pixel of the photo.
+    On a CPU a depth map is the same to the bit whatever shares its batch; on other devices photos that the
+    network sees at one size pass together, which changes rounding. Working memory: about `930 side²` bytes a
+    photo in float32 for a network of base size, and 15 bytes a pixel of the photo.
 
     Raises:
         ModelError: if the model cannot be loaded, or is no depth network.

@@ -42,7 +42,8 @@ def diffusion(
     negative_prompt: Annotated[str, Param(help="what is not to be seen there")] = "",
     steps: Annotated[int, Param(ge=1, le=1000, help="denoising steps at strength 1")] = 25,
     guidance_scale: Annotated[
-        float, Param(ge=0, le=50, help="how strictly the prompt is followed; 1 = without guidance")
+        float,
+        Param(ge=0, le=50, help="how strictly the prompt is followed; 1 = without guidance, twice as fast"),
     ] = 7.5,
     strength: Annotated[
         float,

@@ -120,6 +120,12 @@ def test_photo_of_one_pixel_or_one_line_has_a_depth(folders, size):
     assert depth.nearness.shape == size[::-1]
 
 
+def test_photo_of_fifty_megapixels_has_a_depth(folders):
+    photo = Image(np.broadcast_to(picture(1, 6124).pixels, (6124, 8165, 3)))
+    depth = depth_anything([photo], ref_of(folders / "relative"), ctx=Context.for_test())[0]
+    assert depth.nearness.shape == (6124, 8165)
+
+
 def test_photo_whose_array_is_read_only_is_taken(folders):
     photo = picture(30, 20)
     photo.pixels.flags.writeable = False
