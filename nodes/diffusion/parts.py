@@ -63,7 +63,9 @@ def build_part(part: Part, dtype: torch.dtype) -> Any:
             config = part.type.config_class.from_pretrained(str(part.folder), local_files_only=True)
             config.dtype = dtype
             module = part.type(config)
-            module.tie_weights()
+    if hasattr(module, "tie_weights"):
+        # Not before: without weights each module gets parameters of its own, also where it was given others.
+        module.tie_weights()
     module.requires_grad_(requires_grad=False)
     for name, parameter in module.named_parameters():
         parameter.data = parameter.data.to(_dtype_of(module, name, parameter, dtype))

@@ -7,6 +7,7 @@ from nodes.load.detector import load_detector
 from nodes.load.folder import OutsideRootError
 from nodes.load.images import load_images
 from nodes.load.inpaint import load_inpaint
+from nodes.load.pipeline import load_video_pipeline
 from nodes.load.pixels import PictureError
 from nodes.load.sam2 import load_sam2
 from nodes.load.semantic_drone import load_semantic_drone
@@ -28,6 +29,7 @@ __all__ = [
     "load_sam2",
     "load_semantic_drone",
     "load_svd",
+    "load_video_pipeline",
     "load_visdrone",
     "load_voc",
     "load_yolo",

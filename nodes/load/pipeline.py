@@ -1,0 +1,54 @@
+"""`load.pipeline`: names any image-to-video pipeline of diffusers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from nodegraph import Context, ModelRef, Param, model, node
+from nodegraph.models import Mode
+from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
+
+KIND = "diffusers.pipeline"
+Dtype = Literal["float32", "float16", "bfloat16"]
+
+
+@model(KIND, modes=("resident", "swap", "chunked", "offload"))
+def load_any_pipeline(ref: ModelRef, folder: Path, device: str, mode: Mode) -> HeldPipeline:
+    """Load a pipeline of diffusers; `ref.config` names its class where that of the folder is not meant.
+
+    Raises:
+        ModelError: if there is no such class, or files of it are missing or damaged.
+    """
+    return load_pipeline(ref, folder, device, mode, class_name=ref.config)
+
+
+@node("load.pipeline", version=1, pure=False)
+def load_video_pipeline(
+    model: Annotated[
+        str | Path, Param(help="hub id, such as Wan-AI/Wan2.1-I2V-14B-480P-Diffusers, or folder")
+    ],
+    *,
+    pipeline_class: Annotated[
+        str,
+        Param(
+            pattern=r"^[A-Za-z]?[A-Za-z0-9_]*$",
+            help='of diffusers, such as WanImageToVideoPipeline; "" = what model_index.json says',
+        ),
+    ] = "",
+    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
+    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
+    variant: Annotated[str, Param(help="of the weight files, such as fp16")] = "",
+    ctx: Context,
+) -> ModelRef:
+    """Name a pipeline of diffusers that makes clips of photos: Wan, CogVideoX, LTX, HunyuanVideo and so on.
+
+    A folder in the layout of diffusers, or the id of one that the hub's cache has. Nothing is loaded, and
+    nothing is fetched; the files are looked at, and hashed once. Classes are looked up in diffusers and
+    transformers by name: code that comes with a model is never run.
+
+    Raises:
+        ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;
+            says what to fetch.
+    """
+    return ctx.find_model(KIND, model, revision=revision, dtype=dtype, variant=variant, config=pipeline_class)

@@ -1,0 +1,58 @@
+"""A tiny LTX image-to-video pipeline with random weights, in the layout of the published one."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+from nodes.libraries import library
+
+_TRANSFORMER: dict[str, Any] = {
+    "in_channels": 8,
+    "out_channels": 8,
+    "num_attention_heads": 2,
+    "attention_head_dim": 8,
+    "cross_attention_dim": 16,
+    "num_layers": 2,
+    "caption_channels": 16,
+}
+_VAE: dict[str, Any] = {
+    "latent_channels": 8,
+    "block_out_channels": (8, 8, 8, 8),
+    "decoder_block_out_channels": (8, 8, 8, 8),
+    "layers_per_block": (1, 1, 1, 1, 1),
+    "decoder_layers_per_block": (1, 1, 1, 1, 1),
+}
+_TEXT: dict[str, Any] = {"d_model": 16, "d_ff": 32, "d_kv": 8, "num_layers": 1, "num_heads": 2}
+_LONGEST_PROMPT = 128
+
+
+def make_tiny_ltx(folder: Path, *, seed: int = 0) -> None:
+    """Write an LTX image-to-video pipeline of about 0.4 MB of random float32 weights.
+
+    It is built of the same classes as the published one, and like it makes latents a 32nd of the picture's
+    size and an eighth of the clip's length: sides are multiples of 32, frames one more than a multiple of 8.
+    Its tokenizer knows letters alone. Its clips are noise: it proves that parts fit together, not quality.
+
+    Args:
+        folder: is made where it is missing.
+        seed: of the weights.
+    """
+    torch, diffusers, transformers = library("torch"), library("diffusers"), library("transformers")
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    letters = [(letter, -2.0) for letter in ("▁", *string.ascii_letters)]
+    tokenizer = transformers.T5Tokenizer(
+        vocab=special + letters, extra_ids=0, model_max_length=_LONGEST_PROMPT
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        text = transformers.T5Config(**_TEXT, vocab_size=len(special) + len(letters))
+        pipeline = diffusers.LTXImageToVideoPipeline(
+            scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+            vae=diffusers.AutoencoderKLLTXVideo(**_VAE),
+            text_encoder=transformers.T5EncoderModel(text),
+            tokenizer=tokenizer,
+            transformer=diffusers.LTXVideoTransformer3DModel(**_TRANSFORMER),
+        )
+        pipeline.save_pretrained(folder, safe_serialization=True)
