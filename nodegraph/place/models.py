@@ -116,9 +116,13 @@ def demand_of(
     sizes = {ref: model_sizes(ref) for ref in refs}
     models = [_model(ref, sizes[ref], profiles, kinds) for ref in refs]
     weights = sum(size["resident"] for size in sizes.values())
+    known: dict[str, Any] = dict(step.node.params)
+    ports = [feed.name for feed in model_feeds(step)]
+    if len(refs) == len(ports) == 1:
+        known[ports[0]] = refs[0]
     costs: dict[str, Mapping[Mode, Cost]] = {
         kind: {
-            mode: cost(step, refs, weights, profiles, kind, mode, UNKNOWN, step.node.params, mean_seconds)
+            mode: cost(step, refs, weights, profiles, kind, mode, UNKNOWN, known, mean_seconds)
             for mode in modes_of(refs)
         }
         for kind in kinds
