@@ -13,6 +13,7 @@ from nodes import (
     load,
     tiny,
     track,
+    train,
     types,
     video,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "tiny",
     "track",
+    "train",
     "types",
     "video",
 ]
