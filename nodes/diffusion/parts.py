@@ -53,10 +53,7 @@ def build_part(part: Part, dtype: torch.dtype) -> Any:
     Raises:
         ModelError: if its configuration is missing, damaged or of another class.
     """
-    import accelerate
-
-    # As from_pretrained of both libraries does it, but for persistent buffers, which it fills in.
-    with _building, _told(part), _default_dtype(dtype), accelerate.init_empty_weights(include_buffers=False):
+    with _building, _told(part), _without_weights(dtype):
         if issubclass(part.type, library("diffusers").ModelMixin):
             module = part.type.from_config(part.type.load_config(str(part.folder), local_files_only=True))
         else:
@@ -92,13 +89,17 @@ def _dtype_of(module: Any, name: str, parameter: Any, dtype: torch.dtype) -> tor
 
 
 @contextmanager
-def _default_dtype(dtype: torch.dtype) -> Generator[None]:
+def _without_weights(dtype: torch.dtype) -> Generator[None]:
+    """Have modules made with parameters on the device "meta", as from_pretrained of both libraries does."""
+    import accelerate
     import torch
 
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
-        yield
+        # Some classes draw the first values of their parameters, which are then dropped.
+        with torch.random.fork_rng(devices=[]), accelerate.init_empty_weights(include_buffers=False):
+            yield
     finally:
         torch.set_default_dtype(before)
 

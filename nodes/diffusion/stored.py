@@ -59,7 +59,7 @@ class StoredWeights:
             there than from a disk.
 
     Raises:
-        ModelError: if weights of the module are in no file, or have another shape there.
+        ModelError: if its files are missing or damaged.
     """
 
     def __init__(self, folder: Path, variant: str, module: Module, *, keep: bool) -> None:
@@ -71,6 +71,10 @@ class StoredWeights:
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The lengths of a weight's sides."""
+        return self._places[name].shape
 
     def read(self, name: str, dtype: torch.dtype) -> Tensor:
         """A weight on the CPU, in a dtype; memory of its own unless it is kept.
@@ -113,7 +117,8 @@ def files_of(folder: Path, variant: str) -> tuple[Path, ...]:
 def _places(file: Path) -> Iterator[_Place]:
     """The weights of a file; of a safetensors file, its tensors lie in order and fill it to its end."""
     if file.suffix != ".safetensors":
-        yield from (_Place(file, name, -1, "", ()) for name in load_state_dict(file))
+        for name, tensor in load_state_dict(file).items():
+            yield _Place(file, name, -1, "", tuple(tensor.shape))
         return
     tensors = read_header(file)
     begin = file.stat().st_size - sum(tensor.nbytes for tensor in tensors)

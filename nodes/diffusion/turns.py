@@ -148,13 +148,14 @@ def _slots(module: Module, weights: StoredWeights, where: str) -> list[_Slot]:
             stored_as.setdefault(id(parameter), name)
     slots: list[_Slot] = []
     for name, parameter in module.named_parameters(remove_duplicate=False):
-        if id(parameter) not in stored_as:
+        stored = stored_as.get(id(parameter))
+        if stored is None or weights.shape(stored) != tuple(parameter.shape):
             raise ModelError(
-                f"{where}: it lacks the weight {name} of a {type(module).__name__}; "
-                "fetch or copy the model again"
+                f"{where}: it lacks the weight {name} of shape {list(parameter.shape)} of a "
+                f"{type(module).__name__}; fetch or copy the model again"
             )
         owner, _, own_name = name.rpartition(".")
-        slots.append(_Slot(owners[owner], own_name, stored_as[id(parameter)], parameter.dtype))
+        slots.append(_Slot(owners[owner], own_name, stored, parameter.dtype))
     return slots
 
 
