@@ -52,6 +52,11 @@ def is_coordinate(number: object) -> bool:
     return type(number) in (int, float) and -_FARTHEST <= number <= _FARTHEST  # type: ignore[operator]
 
 
+def is_text(found: object) -> bool:
+    """Whether it is a text of letters that exist: JSON and YAML can spell halves of a letter (surrogates)."""
+    return isinstance(found, str) and not any("\ud800" <= letter <= "\udfff" for letter in found)
+
+
 def number_of(text: str) -> float:
     """The number that a decimal text such as `-1.5e3` stands for; NaN for any other text."""
     return float(text) if _NUMBER.fullmatch(text.strip()) else math.nan

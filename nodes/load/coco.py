@@ -92,8 +92,8 @@ def _find(folder: DatasetFolder, coco: CocoFile, picture: CocoPicture, places: l
     source = f"{coco.path}: {picture.place}.file_name"
     try:
         candidates = [folder.locate(picture.file_name, place) for place in places]
-    except OutsideRootError as error:
-        raise OutsideRootError(f"{source}: {error}") from None
+    except (OutsideRootError, FileNotFoundError) as error:
+        raise type(error)(f"{source}: {error}") from None
     for path in candidates:
         if path.is_file():
             return path

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nodes.load.annotated import AnnotationError, bad, boxes_of, is_coordinate
+from nodes.load.annotated import AnnotationError, bad, boxes_of, is_coordinate, is_text
 from nodes.load.folder import item_key
 from nodes.types import Boxes, Categories
 
@@ -168,7 +168,7 @@ def _categories(document: dict[str, Any], path: Path) -> Categories:
         category_id, name = entry.get("id"), entry.get("name")
         if type(category_id) is not int or not -(2**63) <= category_id < 2**63:
             raise bad(f"{place}.id", "a whole number", category_id)
-        if type(name) is not str or not name:
+        if not is_text(name) or not name:
             raise bad(f"{place}.name", "a non-empty text", name)
         if name in names.values():
             raise AnnotationError(f"{place}.name {name!r} occurs twice")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+_LONGEST_PATH = 4096  # Linux's PATH_MAX, and more than elsewhere
+_LONGEST_NAME = 255  # bytes of a part, on the common file systems
 
 # fmt: off
 PICTURE_SUFFIXES = frozenset({
@@ -42,11 +46,15 @@ class DatasetFolder:
 
         Raises:
             OutsideRootError: if the name is absolute or contains `..`, or a symbolic link leads out.
+            FileNotFoundError: if no file can have such a name, for its length or its letters.
         """
         posix = PurePosixPath(name.replace("\\", "/"))
         if posix.is_absolute() or ".." in posix.parts or "\0" in name:
             raise OutsideRootError(f"{name!r} must be a name below {self.root}, relative and without '..'")
-        return self.contain((below or self.root) / posix)
+        path = (below or self.root) / posix
+        if not _is_possible(path):
+            raise FileNotFoundError(f"{reprlib.repr(name)}: no file can have such a name")
+        return self.contain(path)
 
     def contain(self, path: Path) -> Path:
         """Return a path at or below `root` as it is, if following symbolic links stays there.
@@ -58,12 +66,18 @@ class DatasetFolder:
             return path
         held = self._holds.get(path.parent)
         if held is None:
-            held = self._holds[path.parent] = path.parent.resolve().is_relative_to(self._real)
-        if not held or (path.is_symlink() and not path.resolve().is_relative_to(self._real)):
+            held = self._holds[path.parent] = self._stays_inside(path.parent)
+        if not held or (path.is_symlink() and not self._stays_inside(path)):
             raise OutsideRootError(
                 f"{path}: a symbolic link leads out of {self.root}; put a copy of the file there"
             )
         return path
+
+    def _stays_inside(self, path: Path) -> bool:
+        try:
+            return path.resolve().is_relative_to(self._real)
+        except (RuntimeError, OSError):  # links in a circle
+            return False
 
     def pictures(self, below: Path) -> Iterator[Path]:
         """The picture files in a folder and its subfolders, in the order of their POSIX names."""
@@ -81,6 +95,15 @@ class DatasetFolder:
         """The item key of a path below `root`."""
         name = path.relative_to(self.root).as_posix()
         return item_key(name, otherwise=name)
+
+
+def _is_possible(path: Path) -> bool:
+    """Whether the system takes it for a path: its length, that of its parts, and their letters."""
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return len(encoded) < _LONGEST_PATH and all(len(part) <= _LONGEST_NAME for part in encoded.split(b"/"))
 
 
 def is_picture(path: Path) -> bool:

@@ -84,8 +84,8 @@ def _split_path(folder: DatasetFolder, yolo: YoloFile, split: str, place: str) -
         place = place.removeprefix("../")
     try:
         path = folder.locate(place, _base(folder, yolo))
-    except OutsideRootError as error:
-        raise OutsideRootError(f"{source}: {error}") from None
+    except (OutsideRootError, FileNotFoundError) as error:
+        raise type(error)(f"{source}: {error}") from None
     if not path.exists():
         raise FileNotFoundError(f"{source}: there is no {path}")
     return path
@@ -95,7 +95,8 @@ def _base(folder: DatasetFolder, yolo: YoloFile) -> Path:
     """The folder that the YAML file's names are relative to."""
     try:
         base = folder.locate(yolo.base)
-    except OutsideRootError:  # where the data set was on the machine it was made on; `root` says where it is
+    except (OutsideRootError, FileNotFoundError):
+        # Where the data set was on the machine it was made on; `root` says where it is.
         return folder.root
     return base if base.is_dir() else folder.root
 
@@ -116,7 +117,7 @@ def _pictures(folder: DatasetFolder, place: Path) -> Iterator[tuple[str, str]]:
 
 def _item(folder: DatasetFolder, yolo: YoloFile, name: str, key: str, source: str) -> Item[AnnotatedImage]:
     try:
-        path = folder.locate(name)
+        path = _located(folder, name, source)
         if not path.is_file():
             raise FileNotFoundError(f"{source}: there is no picture {path}")
         labels = folder.locate(_beside(name, "labels") or _as_text(name))
@@ -133,6 +134,13 @@ def _item(folder: DatasetFolder, yolo: YoloFile, name: str, key: str, source: st
 
 def _as_text(name: str) -> str:
     return PurePosixPath(name).with_suffix(".txt").as_posix()
+
+
+def _located(folder: DatasetFolder, name: str, source: str) -> Path:
+    try:
+        return folder.locate(name)
+    except (OutsideRootError, FileNotFoundError) as error:
+        raise type(error)(f"{source}: {error}") from None
 
 
 def _beside(name: str, place: str) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from nodes.load.annotated import AnnotationError, bad, boxes_of, number_of, text_lines
+from nodes.load.annotated import AnnotationError, bad, boxes_of, is_text, number_of, text_lines
 from nodes.types import Boxes, Categories
 
 _SLACK = 0.01  # rounding of a labelling tool, as a fraction of the picture
@@ -186,7 +186,7 @@ def _class_id(class_id: object, place: str) -> int:
 
 
 def _name(name: object, place: str) -> str:
-    if type(name) not in (str, int) or name == "":
+    if not (is_text(name) or type(name) is int) or name == "":
         raise bad(place, "a text (in quotes, if YAML takes it for something else)", name)
     return str(name)
 

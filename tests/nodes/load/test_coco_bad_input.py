@@ -66,6 +66,10 @@ FILE_ERRORS = {
         assign("categories", 0, "name", ""),
         r"categories\[0\].name must be a non-empty text",
     ),
+    "category name with half a letter": (
+        assign("categories", 0, "name", "\ud800"),
+        r"categories\[0\].name must be a non-empty text",
+    ),
     "category id a text": (
         assign("categories", 1, "id", "5"),
         r"categories\[1\].id must be a whole number, not '5'",
@@ -142,6 +146,16 @@ ITEM_ERRORS = {
         assign("images", 0, "file_name", "/etc/passwd"),
         OutsideRootError,
         r"'/etc/passwd' must be",
+    ),
+    "name longer than any file's": (
+        assign("images", 0, "file_name", "a" * 300 + ".png"),
+        FileNotFoundError,
+        r"images\[0\].file_name: 'aaa.*no file can have such a name",
+    ),
+    "name with half a letter": (
+        assign("images", 0, "file_name", "a\ud800.png"),
+        FileNotFoundError,
+        r"no file can have such a name",
     ),
     "name with a zero byte": (
         assign("images", 0, "file_name", "a\0.png"),
@@ -220,6 +234,16 @@ def test_folder_that_is_a_link_out_of_the_root_fails_its_items_alone(coco, tmp_p
     bad, good = load_coco(root)
     assert good.value.image.size == (20, 10)
     with pytest.raises(OutsideRootError, match="symbolic link leads out"):
+        bad.make()
+
+
+def test_links_in_a_circle_fail_that_item_alone(coco):
+    root = coco(assign("images", 0, "file_name", "round/a.png"))
+    (root / "round").symlink_to(root / "about")
+    (root / "about").symlink_to(root / "round")
+    bad, good = load_coco(root)
+    assert good.value.image.size == (20, 10)
+    with pytest.raises((OutsideRootError, FileNotFoundError), match=r"round"):
         bad.make()
 
 

@@ -255,3 +255,12 @@ def test_unreadable_file_is_named(tmp_path):
         pytest.skip("permissions do not bind this user")
     with pytest.raises(PermissionError, match=r"secret\.png: may not be read"):
         read_image(path)
+
+
+def test_photo_of_fifty_megapixels_is_decoded_in_bands_without_a_seam(tmp_path):
+    upright = np.zeros((5780, 8660), np.uint8)
+    upright[255:257] = 255  # across the edge of the first band
+    Pillow.fromarray(upright).save(tmp_path / "large.png", compress_level=1)
+    pixels = read_image(tmp_path / "large.png").pixels
+    assert pixels.shape == (5780, 8660, 3)
+    assert np.flatnonzero(pixels[:, 4000, 1]).tolist() == [255, 256]
