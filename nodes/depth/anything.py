@@ -13,8 +13,8 @@ Gives = Literal["auto", "inverse_depth", "distance"]
 
 _OWN_SIDE = 518
 _BYTES_A_PIXEL = 1400
-"""Activations of a Depth Anything network per pixel that it sees, in float32: measured on a CPU were 880 of the
-small one, and 1140 to 1350 of the base one, at 518 × 518 to 518 × 784."""
+"""Activations of a Depth Anything network per pixel that it sees, in float32: measured on a CPU were 880 of
+the small one, and 1140 to 1350 of the base one, at 518 × 518 to 518 × 784."""
 
 
 def depth_bytes(
