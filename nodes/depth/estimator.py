@@ -72,15 +72,14 @@ class DepthEstimator:
         import torch
 
         prepared = [self._prepared(image, side) for image in images]
-        maps: list[np.ndarray[Any, Any]] = [None] * len(images)  # type: ignore[list-item]
+        maps: dict[int, np.ndarray[Any, Any]] = {}
         with torch.inference_mode():
             for group in self._groups(prepared):
                 pixels = torch.cat([prepared[index] for index in group])
                 pixels = pixels.to(self._network.device, self._network.dtype)
                 depths = self._network(pixel_values=pixels).predicted_depth.float().cpu().numpy()
-                for index, depth in zip(group, depths, strict=True):
-                    maps[index] = depth
-        return maps
+                maps |= dict(zip(group, depths, strict=True))
+        return [maps[index] for index in range(len(images))]
 
     def _prepared(self, image: Image, side: int | None) -> Tensor:
         """A photo as the network takes it: float32 `[1, 3, h, w]`."""

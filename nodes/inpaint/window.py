@@ -83,10 +83,11 @@ def size_near(width: int, height: int, side: int) -> tuple[int, int]:
     Sides are four times as long as `side` at most.
     """
     aspect = sqrt(width / height)
-    return tuple(  # type: ignore[return-value]
-        min(max(STEP, round(wanted / STEP) * STEP), 4 * max(side, STEP))
-        for wanted in (side * aspect, side / aspect)
-    )
+    return _stepped(side * aspect, side), _stepped(side / aspect, side)
+
+
+def _stepped(length: float, side: int) -> int:
+    return min(max(STEP, round(length / STEP) * STEP), 4 * side // STEP * STEP)
 
 
 def _resized(picture: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
