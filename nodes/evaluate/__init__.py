@@ -5,11 +5,13 @@ from nodes.evaluate.detections import evaluate_detections
 from nodes.evaluate.experiment import Experiment, experiment
 from nodes.evaluate.experiment_settings import Setting, settings
 from nodes.evaluate.mean import Mean, mean
+from nodes.evaluate.propagation import Propagation, propagation
 from nodes.evaluate.track_iou import TrackIou, track_iou
 
 __all__ = [
     "Experiment",
     "Mean",
+    "Propagation",
     "Scores",
     "Setting",
     "TrackIou",
@@ -17,6 +19,7 @@ __all__ = [
     "evaluate_detections",
     "experiment",
     "mean",
+    "propagation",
     "settings",
     "track_iou",
 ]

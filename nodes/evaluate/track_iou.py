@@ -58,7 +58,7 @@ def track_iou(
     """
     import numpy as np
 
-    _check_shapes(tracked, truth, source)
+    check_shapes(tracked, truth, source)
     counts = truth.present & (truth.visibility >= np.float32(min_visibility))
     counts[:, :skip_first] = False
     if not counts.any():
@@ -92,7 +92,8 @@ def _means(overlaps: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> list
     ]
 
 
-def _check_shapes(tracked: BoxTrack, truth: BoxTrack, source: Boxes | None) -> None:
+def check_shapes(tracked: BoxTrack, truth: BoxTrack, source: Boxes | None = None) -> None:
+    """Raise ValueError if tracks, or the boxes they start from, are not of the same objects and frames."""
     if tracked.present.shape != truth.present.shape:
         (n, t), (m, u) = tracked.present.shape, truth.present.shape
         raise ValueError(

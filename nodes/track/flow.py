@@ -11,7 +11,14 @@ from nodes.track.dense_flow import Preset
 from nodes.track.follow_clip import Motion, follow_clip
 from nodes.track.motion_model import at_scale
 from nodes.types import Boxes, BoxTrack, MaskTrack, Video
-from nodes.video.outline import carry_box, fill_outline
+from nodes.video.outline import (
+    SeenOutline,
+    carry_box,
+    carry_outline,
+    fill_outline,
+    outline_of,
+    rounded_outline,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +31,7 @@ class Tracked(NamedTuple):
     masks: MaskTrack
 
 
-@node("track.flow", version=1)
+@node("track.flow", version=2)
 def track_flow(
     video: Video,
     boxes: Boxes,
@@ -35,20 +42,24 @@ def track_flow(
         int, Param(ge=64, le=4096, unit="px", help="longest side of the pictures that flow is computed on")
     ] = 640,
 ) -> Tracked:
-    """Carry the boxes of a clip's first frame through the clip by optical flow; needs no weights.
+    """Carry the boxes of a clip's first frame through the clip; needs no weights.
 
-    The flow (dense inverse search, forward and backward) gives matches; a homography that most of
-    the picture agrees on, or an object's own affine motion where it differs, carries the box's outline.
-    Each frame is checked against the first one, so errors do not add up. The outline is kept whole
-    outside the frame, so an object that leaves and returns keeps its extent. Steps between frames that are
-    longer than about a tenth of the picture's width are too long for the flow: scores then fall.
+    Dense optical flow (inverse search, forward and backward) gives the motion of the scene, a homography
+    that most of the picture agrees on. Each object is looked for where the scene, its own last motion and
+    the flow put it, and around there by its looks; the best place is aligned with the first frame (Baker
+    and Matthews 2004), with weights that leave out what hides it. An object that does not move with the
+    scene has an affine motion of its own. Each frame is compared with the first one, so errors do not add
+    up, and an object that left or was hidden is found again when it looks as it did. Where it is not
+    found, it goes on as it last moved. Steps between frames longer than about a twentieth of the picture,
+    and objects that come to look quite different, are not followed: they are absent until found.
 
-    `boxes`: bounds of the carried outline, cut at the frame's edges. `scores`: share of the object's
-    points inside the frame that forward and backward flow confirm, times the box's own score.
-    `visibility`: share of the outline inside the frame, times the share of the points there that nothing
-    hides. An object outside the frame is absent.
+    `boxes`: bounds of the whole object, hidden parts included, cut at the frame's edges: of its carried
+    outline, which is the hull of its mask, else the box; of an object known only by its box that moves by
+    itself, a rounded form in the box. `visibility`: share of the outline inside the frame, times the share
+    of the object's pixels there that show what they did in the first frame. `scores`: the latter share,
+    times the box's own score. An object is absent outside the frame, and where too few pixels show it.
     `masks`: those of the first frame (`masks`, of which only that frame is read; by default the boxes,
-    filled), carried the same way. With `masks`, only points inside them are followed.
+    filled), carried the same way. With `masks`, only pixels inside them are compared.
 
     Raises:
         ValueError: if `masks` has another number of objects, or another size than the clip.
@@ -61,11 +72,13 @@ def track_flow(
     small = (greys[0].shape[1], greys[0].shape[0])
     motions = follow_clip(greys, [_resized(region, small) for region in regions], preset)
     scale = (video.size[0] / small[0], video.size[1] / small[1])
-    frames = [[Motion(np.eye(3), 1.0, 1.0, own=False) for _ in regions]]
+    frames = [[Motion(np.eye(3), 1.0, found=True, own=False) for _ in regions]]
     frames += [
         [replace(motion, model=at_scale(motion.model, scale)) for motion in frame] for frame in motions
     ]
-    return Tracked(_box_track(boxes, frames, video.size), _mask_track(boxes, masks, frames, video.size))
+    return Tracked(
+        _box_track(boxes, masks, frames, video.size), _mask_track(boxes, masks, frames, video.size)
+    )
 
 
 def _check_masks(masks: MaskTrack | None, objects: int, size: tuple[int, int]) -> None:
@@ -115,21 +128,43 @@ def _resized(region: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[
     return cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
-def _box_track(boxes: Boxes, frames: Sequence[Sequence[Motion]], size: tuple[int, int]) -> BoxTrack:
+def _box_track(
+    boxes: Boxes, masks: MaskTrack | None, frames: Sequence[Sequence[Motion]], size: tuple[int, int]
+) -> BoxTrack:
     import numpy as np
 
     shape = (len(boxes), len(frames))
-    xyxy = np.zeros((*shape, 4), np.float32)
+    xyxy, found = np.zeros((*shape, 4), np.float32), np.zeros(shape, dtype=bool)
     scores, visibility = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    outlines = [
+        _Outline(box, None if masks is None else masks.masks[n, 0]) for n, box in enumerate(boxes.xyxy)
+    ]
     for t, motions in enumerate(frames):
         for n, motion in enumerate(motions):
-            seen = carry_box(boxes.xyxy[n], motion.model, size)
-            xyxy[n, t] = seen.xyxy
+            seen = outlines[n].carry(motion, size)
+            xyxy[n, t], found[n, t] = seen.xyxy, motion.found
             scores[n, t] = boxes.scores[n] * motion.score
-            visibility[n, t] = seen.share * motion.unhidden
-    present = np.all(xyxy[..., 2:] > xyxy[..., :2], axis=-1)
+            visibility[n, t] = seen.share * motion.score
+    present = found & np.all(xyxy[..., 2:] > xyxy[..., :2], axis=-1)
     xyxy[~present], scores[~present], visibility[~present] = 0, 0, 0
-    return BoxTrack(xyxy, present, scores, visibility, boxes.class_ids, boxes.categories)
+    return BoxTrack(xyxy, present, scores, visibility, boxes.class_ids, boxes.categories, boxes.ignore)
+
+
+class _Outline:
+    """What is carried of an object: the hull of its mask, else its box, or a rounded form in it."""
+
+    def __init__(self, box: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> None:
+        self._box = box
+        self._hull = None if mask is None or not mask.any() else outline_of(mask, box)
+        self._rounded = rounded_outline(box)
+
+    def carry(self, motion: Motion, size: tuple[int, int]) -> SeenOutline:
+        """What of it is seen in a frame of (width, height)."""
+        if self._hull is not None:
+            return carry_outline(self._hull, motion.model, size)
+        if motion.own:
+            return carry_outline(self._rounded, motion.model, size)
+        return carry_box(self._box, motion.model, size)
 
 
 def _mask_track(
@@ -142,6 +177,8 @@ def _mask_track(
     masks, scores = np.zeros((*shape, height, width), dtype=bool), np.zeros(shape, np.float32)
     for t, motions in enumerate(frames):
         for n, motion in enumerate(motions):
+            if not motion.found:
+                continue
             if given is None:
                 masks[n, t] = fill_outline(boxes.xyxy[n], motion.model, size)
             else:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from nodes.track.anchors import corner_strength, object_anchors, scene_anchors
+from nodes.track.anchors import corner_strength, scene_anchors
 from nodes.track.dense_flow import FlowPair, Preset, flow_both_ways, follow, inside
-from nodes.track.motion_model import agrees, carry, fit_object, fit_scene
+from nodes.track.motion_model import carry, fit_object, fit_scene
+from nodes.track.patches import Likeness, Patch, Pyramid, align, compare, cut_patch, pyramid, search
 
 if TYPE_CHECKING:
     import numpy as np
 
-_SCENE_ANCHORS, _OBJECT_ANCHORS = 1500, 200
+_SCENE_ANCHORS = 1500
 _TOLERANCE = 1.5
 """Pixels by which a match may miss a model and still agree with it."""
-_OCCLUDED = 4.0
-"""Pixels by which an anchor must miss its object's model to count as hidden."""
-_FEWEST_TO_DIFFER = 12
-"""Matches that an object needs before its motion can be told from the scene's."""
-_SHARE_OF_SCENE = 0.5
-"""Share of an object's matches that must move with the scene for it to be part of the scene."""
-_MARGIN = 16
-"""Pixels around an object, beside a quarter of its size, in which its own motion is searched."""
+_FOUND, _BY_CHANCE, _AGAIN = 0.3, 4.0, 0.15
+"""Share of an object's pixels that must show the same for it to be found: so much; more for few pixels, by
+this over the root of their number, as a small patch resembles some place anywhere; more after it was lost."""
+_SURE = 0.8
+"""Share from which on no other place is looked for."""
+_LEAST_INSIDE = 0.08
+"""Share of an object that must lie inside the frame for it to be found."""
+_OWN_SHIFT, _OWN_GAIN = 0.6, 0.85
+"""An object moves by itself if its own motion puts it further than so many pixels from where the scene's
+does, and lowers the difference to the first frame to so much or less."""
+_REACH = 0.06
+"""Share of the frame's longer side around the expected place in which an object is looked for."""
 
 Fit = Callable[["np.ndarray[Any, Any]", "np.ndarray[Any, Any]", float], "np.ndarray[Any, Any] | None"]
 """Fits a model to start points, end points and a tolerance; None if they determine none."""
@@ -36,57 +41,79 @@ class Motion:
 
     Attributes:
         model: float64 `[3, 3]`, carries points of the first frame to the frame.
-        score: share of the object's anchors inside the frame that the flow confirms, 0 to 1.
-        unhidden: share of them that nothing hides, 0 to 1.
+        score: share of the object's pixels inside the frame that show what they did in the first, 0 to 1.
+        found: whether that is enough to tell that the object is there.
         own: whether the object moves differently from the scene.
     """
 
     model: np.ndarray[Any, Any]
     score: float
-    unhidden: float
+    found: bool
     own: bool
 
 
 @dataclass(frozen=True)
 class _Matches:
-    """Anchors of the first frame and where they are in another.
-
-    Attributes:
-        start: float32 `[K, 2]`, in the first frame.
-        end: float32 `[K, 2]`, in the other.
-        seen: bool `[K]`, whether the predicted model puts them inside the frame.
-        closed: bool `[K]`, seen and confirmed by the flow in both directions.
-    """
+    """Anchors of the first frame, where they are in another, and which of them the flow confirms."""
 
     start: np.ndarray[Any, Any]
     end: np.ndarray[Any, Any]
-    seen: np.ndarray[Any, Any]
     closed: np.ndarray[Any, Any]
 
-    def confirmed(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        return self.start[self.closed], self.end[self.closed]
+    def fit(self, fit: Fit, otherwise: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The model of the confirmed ones, or another where they determine none."""
+        model = fit(self.start[self.closed], self.end[self.closed], _TOLERANCE)
+        return otherwise if model is None else model
 
 
 @dataclass(frozen=True)
-class _Shots:
-    """The first frame and the one at hand, grey, and the flow to the latter from the frame before it."""
+class _Trail:
+    """What is known of an object so far, in the first frame's pixels after the scene's motion is taken off.
 
-    first: np.ndarray[Any, Any]
-    frame: np.ndarray[Any, Any]
+    Attributes:
+        motion: the last one.
+        relative: float64 `[3, 3]`, the last motion without the scene's.
+        velocity: float64 `[2]`, of the object's middle, pixels a frame, when it was last found.
+        lost: frames since it was last found.
+    """
+
+    motion: Motion
+    relative: np.ndarray[Any, Any]
+    velocity: np.ndarray[Any, Any]
+    lost: int
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A frame, as a pyramid; the flow to it from the one before; the scene's motion before and now."""
+
+    frame: Pyramid
     step: FlowPair
-    preset: Preset
+    scene: np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """A model and how it compares."""
+
+    model: np.ndarray[Any, Any]
+    likeness: Likeness
 
 
 def follow_clip(
-    greys: Sequence[np.ndarray[Any, Any]], regions: Sequence[np.ndarray[Any, Any]], preset: Preset
+    greys: Sequence[np.ndarray[Any, Any]], regions: Iterable[np.ndarray[Any, Any]], preset: Preset
 ) -> list[list[Motion]]:
     """Follow the objects of the first frame through a clip.
 
-    Per frame: dense flow from the frame before predicts where the scene's anchors went, and a homography
+    The scene: per frame, dense flow from the frame before predicts where its anchors went, and a homography
     is fitted to them. By it the frame is warped back onto the first one, and the flow that remains
-    between these two corrects it, so that errors do not add up. An object whose anchors move with the
-    scene takes the scene's model, which is the best determined; another gets a model of its own, found
-    in the same two steps.
+    between these two corrects it, so that errors do not add up.
+
+    An object: places where it may be are the scene's motion, its last motion continued, the flow's, and,
+    where none of these convinces, those around it that look most like its pixels of the first frame. The
+    best is aligned with the first frame. It takes the scene's model, which is the best determined, unless its
+    own differs and explains the frame better. An object that is found nowhere goes on as it last moved
+    against the scene, and is looked for in an area that grows.
 
     Args:
         greys: the frames, uint8 `[H, W]`.
@@ -98,95 +125,163 @@ def follow_clip(
     """
     import numpy as np
 
-    first = greys[0]
-    size = (first.shape[1], first.shape[0])
-    strength = corner_strength(first)
-    everywhere = scene_anchors(strength, _SCENE_ANCHORS)
-    anchors = [object_anchors(strength, region, _OBJECT_ANCHORS) for region in regions]
+    first = pyramid(greys[0])
+    patches = [cut_patch(first, region) for region in regions]
+    size = (greys[0].shape[1], greys[0].shape[0])
+    anchors = scene_anchors(corner_strength(greys[0]), _SCENE_ANCHORS)
     scene = np.eye(3)
-    motions = [Motion(scene, 1.0, 1.0, own=False) for _ in regions]
+    start = Motion(scene, 1.0, found=True, own=False)
+    trails = [_Trail(start, np.eye(3), np.zeros(2), 0) for _ in patches]
     frames: list[list[Motion]] = []
     for before, frame in pairwise(greys):
-        shots = _Shots(first, frame, flow_both_ways(before, frame, preset), preset)
-        predicted = _predict(scene, shots.step, everywhere, fit_scene)
-        rest = flow_both_ways(first, _warp_back(frame, predicted), preset)
-        scene = _fit(_correct(predicted, rest, everywhere, size), fit_scene, predicted)
-        motions = [
-            _follow_object(last, _correct(predicted, rest, points, size), scene, shots)
-            for points, last in zip(anchors, motions, strict=True)
-        ]
-        frames.append(motions)
+        step = flow_both_ways(before, frame, preset)
+        predicted = _predict(scene, step, anchors)
+        rest = flow_both_ways(greys[0], _warp_back(frame, predicted), preset)
+        scene = _correct(predicted, rest, anchors, size).fit(fit_scene, predicted)
+        moment = _Moment(pyramid(frame), step, scene)
+        trails = [_follow_object(trail, patch, moment) for trail, patch in zip(trails, patches, strict=True)]
+        frames.append([trail.motion for trail in trails])
     return frames
 
 
 def _predict(
-    model: np.ndarray[Any, Any], step: FlowPair, anchors: np.ndarray[Any, Any], fit: Fit
+    model: np.ndarray[Any, Any], step: FlowPair, anchors: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
-    """The model of the next frame, from that of the frame before and the flow between the two."""
+    """The scene's model of the next frame, from that of the frame before and the flow between the two."""
     found = follow(step, carry(model, anchors))
-    return _fit(_Matches(anchors, found.points, found.closed, found.closed), fit, model)
+    return _Matches(anchors, found.points, found.closed).fit(fit_scene, model)
 
 
 def _correct(
-    predicted: np.ndarray[Any, Any],
-    rest: FlowPair,
-    anchors: np.ndarray[Any, Any],
-    size: tuple[int, int],
-    corner: tuple[int, int] = (0, 0),
+    predicted: np.ndarray[Any, Any], rest: FlowPair, anchors: np.ndarray[Any, Any], size: tuple[int, int]
 ) -> _Matches:
     """Where anchors are, by the flow that remains between the first frame and a frame warped back onto it.
 
-    `corner` is (left, top) of the part of the first frame that `rest` covers. Points that `predicted` puts
-    outside the frame are not seen: what was warped back there is no picture.
+    Points that `predicted` puts outside the frame are not confirmed: what was warped back there is no
+    picture.
     """
+    found = follow(rest, anchors)
+    end = carry(predicted, found.points)
+    return _Matches(anchors, end, inside(carry(predicted, anchors), size) & found.closed & inside(end, size))
+
+
+def _follow_object(trail: _Trail, patch: Patch | None, moment: _Moment) -> _Trail:
     import numpy as np
 
-    offset = np.array(corner, dtype=np.float32)
-    found = follow(rest, anchors - offset)
-    end = carry(predicted, found.points + offset)
-    seen = inside(carry(predicted, anchors), size)
-    return _Matches(anchors, end, seen, seen & found.closed & inside(end, size))
+    if patch is None:
+        return replace(trail, motion=Motion(moment.scene, 0.0, found=False, own=False))
+    onward = _shift(trail.velocity) @ trail.relative
+    guesses = [moment.scene @ onward] if trail.lost or trail.motion.own else [moment.scene]
+    if trail.lost == 0:
+        guesses.append(_by_flow(trail.motion.model, patch, moment.step))
+    best = _best(patch, moment.frame, guesses)
+    best = _aligned(patch, moment.frame, best)
+    if best.likeness.share < _SURE or best.likeness.inside < _LEAST_INSIDE:
+        radius = _REACH * max(moment.frame[0].shape) * (1 + trail.lost)
+        places = search(patch, moment.frame, _into_frame(moment.scene @ onward, patch, moment), radius, 3)
+        for place in places:
+            other = _aligned(patch, moment.frame, _best(patch, moment.frame, [place]))
+            if _weight(other) > _weight(best) + (0.1 if trail.lost == 0 else 0.0):
+                best = other
+    with_scene = _best(patch, moment.frame, [moment.scene])
+    own = _moves_by_itself(best, with_scene, patch)
+    if not own:
+        best = with_scene
+    if not _found(best.likeness, patch, again=trail.lost > 0):
+        model = moment.scene @ onward
+        likeness = compare(patch, moment.frame, model)
+        motion = Motion(model, likeness.share, found=False, own=trail.motion.own)
+        return _Trail(motion, onward, trail.velocity, trail.lost + 1)
+    relative = np.linalg.inv(moment.scene) @ best.model
+    motion = Motion(best.model, best.likeness.share, found=True, own=own)
+    return _Trail(motion, relative, _velocity(trail, relative, patch), 0)
 
 
-def _fit(matches: _Matches, fit: Fit, otherwise: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    model = fit(*matches.confirmed(), _TOLERANCE)
-    return otherwise if model is None else model
+def _found(likeness: Likeness, patch: Patch, *, again: bool) -> bool:
+    pixels = likeness.inside * float(patch.own.sum())
+    needed = _FOUND + _BY_CHANCE / max(pixels, 1.0) ** 0.5 + (_AGAIN if again else 0.0)
+    return likeness.inside >= _LEAST_INSIDE and likeness.share >= min(needed, 0.9)
 
 
-def _follow_object(last: Motion, with_scene: _Matches, scene: np.ndarray[Any, Any], shots: _Shots) -> Motion:
-    start, end = with_scene.confirmed()
-    differs = last.own
-    if len(start) >= _FEWEST_TO_DIFFER:
-        differs = agrees(scene, start, end, _TOLERANCE).mean() < _SHARE_OF_SCENE
-    if not differs:
-        return _motion(scene, with_scene, own=False)
-    predicted = _predict(last.model, shots.step, with_scene.start, fit_object)
-    matches = _correct_part(predicted, with_scene.start, shots)
-    return _motion(_fit(matches, fit_object, predicted), matches, own=True)
-
-
-def _correct_part(predicted: np.ndarray[Any, Any], anchors: np.ndarray[Any, Any], shots: _Shots) -> _Matches:
-    """As `_correct`, by the flow in the part of the first frame around one object."""
+def _velocity(trail: _Trail, relative: np.ndarray[Any, Any], patch: Patch) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    height, width = shots.first.shape
-    low, high = anchors.min(axis=0), anchors.max(axis=0)
-    margin = _MARGIN + (high - low) / 4
-    left, top = np.floor(low - margin).astype(int).clip(0, (width - 1, height - 1)).tolist()
-    right, bottom = np.ceil(high + margin).astype(int).clip(1, (width, height)).tolist()
-    part = (slice(top, bottom), slice(left, right))
-    back = _warp_back(shots.frame, predicted)[part]
-    rest = flow_both_ways(np.ascontiguousarray(shots.first[part]), np.ascontiguousarray(back), shots.preset)
-    return _correct(predicted, rest, anchors, (width, height), (left, top))
+    middle = carry(patch.onto, np.array([patch.grey.shape[::-1]], dtype=np.float64) / 2)
+    now, then = carry(relative, middle)[0], carry(trail.relative, middle)[0]
+    if trail.lost:
+        return np.zeros(2)
+    return (now - then).astype(np.float64)
 
 
-def _motion(model: np.ndarray[Any, Any], matches: _Matches, *, own: bool) -> Motion:
-    seen = matches.seen
-    if not seen.any():
-        return Motion(model, 0.0, 1.0, own)
-    confirmed = matches.closed & agrees(model, matches.start, matches.end, _TOLERANCE)
-    unhidden = matches.closed & agrees(model, matches.start, matches.end, _OCCLUDED)
-    return Motion(model, float(confirmed[seen].mean()), float(unhidden[seen].mean()), own)
+def _shift(by: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.array([[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]], dtype=np.float64)
+
+
+def _into_frame(model: np.ndarray[Any, Any], patch: Patch, moment: _Moment) -> np.ndarray[Any, Any]:
+    """A model shifted so that the object's middle lies inside the frame."""
+    import numpy as np
+
+    height, width = moment.frame[0].shape
+    middle = carry(model @ patch.onto, np.array([patch.grey.shape[::-1]], dtype=np.float64) / 2)[0]
+    return _shift(middle.clip(0, (width, height)) - middle) @ model
+
+
+def _by_flow(model: np.ndarray[Any, Any], patch: Patch, step: FlowPair) -> np.ndarray[Any, Any]:
+    """An object's model of the next frame, by the flow of its pixels."""
+    import numpy as np
+
+    rows, columns = np.nonzero(patch.own)
+    every = max(1, len(rows) // 100)
+    pixels = np.stack([columns[::every] + 0.5, rows[::every] + 0.5], axis=1)
+    points = carry(patch.onto, pixels)
+    found = follow(step, carry(model, points))
+    return _Matches(points, found.points, found.closed).fit(fit_object, model)
+
+
+def _best(patch: Patch, frame: Pyramid, models: Sequence[np.ndarray[Any, Any]]) -> _Guess:
+    return max((_Guess(model, compare(patch, frame, model)) for model in models), key=_weight)
+
+
+def _aligned(patch: Patch, frame: Pyramid, guess: _Guess) -> _Guess:
+    model = align(patch, frame, guess.model)
+    if not _plausible(model, guess.model):
+        return guess
+    other = _Guess(model, compare(patch, frame, model))
+    return other if _weight(other) >= _weight(guess) - 0.02 else guess
+
+
+def _weight(guess: _Guess) -> float:
+    """How much speaks for a guess: the share that shows the same, less where little of it is inside."""
+    return guess.likeness.share * min(1.0, guess.likeness.inside / 0.3)
+
+
+def _plausible(model: np.ndarray[Any, Any], guess: np.ndarray[Any, Any]) -> bool:
+    import numpy as np
+
+    sizes = [abs(float(np.linalg.det(one[:2, :2]))) for one in (model, guess)]
+    return 0.6 < sizes[0] / max(sizes[1], 1e-9) < 1.6 and 0.05 < sizes[0] < 20
+
+
+def _moves_by_itself(guess: _Guess, with_scene: _Guess, patch: Patch) -> bool:
+    import numpy as np
+
+    if with_scene.likeness.inside < _LEAST_INSIDE:
+        return guess.likeness.inside >= _LEAST_INSIDE
+    height, width = patch.grey.shape
+    corners = carry(
+        patch.onto, np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
+    )
+    apart = np.linalg.norm(carry(guess.model, corners) - carry(with_scene.model, corners), axis=1).mean()
+    if apart <= _OWN_SHIFT:
+        return False
+    if guess.likeness.share > with_scene.likeness.share + 0.1:
+        return True
+    return (
+        guess.likeness.share >= with_scene.likeness.share - 0.05
+        and guess.likeness.residual <= _OWN_GAIN * with_scene.likeness.residual
+    )
 
 
 def _warp_back(frame: np.ndarray[Any, Any], model: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from nodegraph import Context, Param, node
 from nodes.types import Boxes, BoxTrack, Image, MaskTrack, Video
 from nodes.video.layers import Matte, Scene, draw, take_apart
-from nodes.video.outline import carry_outline, outline_of
+from nodes.video.outline import carry_outline, outline_of, rounded_outline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,9 +80,9 @@ def object_motion(
     with 4 degrees and a factor of 1.13 in place of the length. So does the camera, with `camera`.
 
     `boxes` (ground truth): the bounds of the whole object, hidden parts included, cut at the frame's edges:
-    of the carried outline, which is the convex hull of its mask, else its box. An object is present while
-    its outline reaches into the frame; `visibility` is the share of its opacity that lies inside the frame
-    and behind no other, so a present object of visibility 0 is hidden. Scores are 1.
+    of the carried outline, which is the convex hull of its mask, else the rounded form. An object is
+    present while its outline reaches into the frame; `visibility` is the share of its opacity that lies
+    inside the frame and behind no other, so a present object of visibility 0 is hidden. Scores are 1.
     `masks`: pixels of which half or more is the object's; the score is the visibility. `revealed`: pixels
     whose colour is by more than half filled in, or from beyond the photo's edge. `first` and all else is in
     pixels of the clip; of a box that reaches outside the photo, the part inside is the object.
@@ -149,7 +149,7 @@ def cut_scene(
     outlines: list[np.ndarray[Any, Any]] = []
     for n, (box, mask) in enumerate(zip(first.xyxy, masks, strict=True)):
         own = mask if mask is not None and mask.any() else None
-        outlines.append(outline_of(own, box))
+        outlines.append(rounded_outline(box) if own is None else outline_of(own, box))
         if first.ignore[n]:
             continue
         mattes[n] = _rounded(box, photo.shape[:2], carriers[n]) if own is None else _cropped(own, carriers[n])
@@ -276,9 +276,11 @@ def _truth(cut: CutScene, models: np.ndarray[Any, Any], shares: np.ndarray[Any, 
         seen = carry_outline(cut.outlines[n], models[n, t], cut.size)
         xyxy[n, t] = seen.xyxy
         visibility[n, t] = seen.share if cut.first.ignore[n] else shares[n, t]
-    present = np.all(xyxy[..., 2:] > xyxy[..., :2], axis=-1)
-    xyxy[~present], visibility[~present] = 0, 0
     first = cut.first
+    # A turned line has bounds, but what has no area has no pixels.
+    solid = np.all(first.xyxy[:, 2:] > first.xyxy[:, :2], axis=-1)
+    present = np.all(xyxy[..., 2:] > xyxy[..., :2], axis=-1) & solid[:, None]
+    xyxy[~present], visibility[~present] = 0, 0
     scores = np.ones(shape, np.float32)
     return BoxTrack(xyxy, present, scores, visibility, first.class_ids, first.categories, first.ignore)
 

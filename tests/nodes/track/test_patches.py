@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from nodes.track.motion_model import carry
+from nodes.track.patches import align, compare, cut_patch, pyramid, search
+from nodes.video.object_motion import similarity
+
+
+def textured(width=200, height=160, seed=0):
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    grey = np.zeros((height, width), np.float32)
+    for cell in (5, 14, 40):
+        noise = rng.uniform(0, 255, (height // cell + 2, width // cell + 2)).astype(np.float32)
+        grey += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / 3
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+def region(left, top, right, bottom, size=(200, 160)):
+    inside = np.zeros(size[::-1], dtype=bool)
+    inside[top:bottom, left:right] = True
+    return inside
+
+
+def moved(grey, model):
+    import cv2
+
+    to_centres = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    indices = np.linalg.inv(to_centres) @ model @ to_centres
+    return cv2.warpPerspective(grey, indices, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+CORNERS = np.array([(60, 50), (110, 50), (110, 90), (60, 90)], dtype=np.float64)
+BOX = (60, 50, 110, 90)
+
+
+def test_patch_is_alike_in_its_own_frame():
+    first = pyramid(textured())
+    likeness = compare(cut_patch(first, region(*BOX)), first, np.eye(3))
+    assert (likeness.share, likeness.inside) == (1, 1)
+    assert likeness.residual == pytest.approx(0, abs=0.5)
+
+
+def test_patch_is_not_alike_in_another_picture():
+    likeness = compare(cut_patch(pyramid(textured()), region(*BOX)), pyramid(textured(seed=1)), np.eye(3))
+    assert likeness.share < 0.3
+
+
+def test_share_counts_what_is_inside_the_frame_and_not_covered():
+    grey = textured()
+    first = pyramid(grey)
+    covered = grey.copy()
+    covered[50:90, 85:] = 128
+    patch = cut_patch(first, region(*BOX))
+    assert compare(patch, pyramid(covered), np.eye(3)).share == pytest.approx(0.5, abs=0.1)
+    half_out = compare(patch, first, similarity((0, 0), shift=(115, 0)))
+    assert half_out.inside == pytest.approx(0.5, abs=0.05)
+    assert compare(patch, first, similarity((0, 0), shift=(500, 0))).inside == 0
+
+
+@pytest.mark.parametrize("box", [BOX, (70, 60, 86, 74)])
+@pytest.mark.parametrize(
+    "far", [similarity((85, 70), shift=(1.7, -1.2)), similarity((85, 70), degrees=4, scale=1.06)]
+)
+def test_alignment_finds_a_small_motion_exactly(box, far):
+    grey = textured()
+    first = pyramid(grey)
+    found = align(cut_patch(first, region(*box)), pyramid(moved(grey, far)), np.eye(3))
+    left, top, right, bottom = box
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float64)
+    assert np.linalg.norm(carry(found, corners) - carry(far, corners), axis=1).max() < 0.5
+
+
+def test_alignment_is_not_misled_by_other_light_or_a_covered_part():
+    grey = textured()
+    far = similarity((85, 70), shift=(2, 1))
+    seen = np.clip(moved(grey, far) * 0.8 + 20, 0, 255).astype(np.uint8)
+    seen[50:90, 98:] = 255
+    found = align(cut_patch(pyramid(grey), region(*BOX)), pyramid(seen), np.eye(3))
+    assert np.linalg.norm(carry(found, CORNERS) - carry(far, CORNERS), axis=1).max() < 0.7
+
+
+def test_alignment_of_a_patch_without_texture_stays():
+    plain = pyramid(np.full((160, 200), 90, np.uint8))
+    found = align(cut_patch(plain, region(*BOX)), plain, np.eye(3))
+    np.testing.assert_allclose(carry(found, CORNERS), CORNERS, atol=1e-3)
+
+
+@pytest.mark.parametrize("box", [BOX, (70, 60, 86, 74)])
+def test_search_finds_a_patch_that_went_far(box):
+    grey = textured()
+    first = pyramid(grey)
+    far = similarity((0, 0), shift=(37, -28))
+    places = search(cut_patch(first, region(*box)), pyramid(moved(grey, far)), np.eye(3), 50, 3)
+    assert np.linalg.norm(carry(places[0], CORNERS) - carry(far, CORNERS), axis=1).max() < 2
+
+
+def test_search_finds_an_object_that_is_half_outside():
+    grey = textured()
+    first = pyramid(grey)
+    far = similarity((0, 0), shift=(-85, 0))
+    found = search(
+        cut_patch(first, region(*BOX)), pyramid(moved(grey, far)), similarity((0, 0), shift=(-60, 0)), 50, 3
+    )
+    assert (
+        min(np.linalg.norm(carry(place, CORNERS) - carry(far, CORNERS), axis=1).max() for place in found) < 2
+    )
+
+
+def test_region_without_pixels_has_no_patch():
+    assert cut_patch(pyramid(textured()), region(0, 0, 0, 0)) is None
