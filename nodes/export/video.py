@@ -26,7 +26,7 @@ class _Row(NamedTuple):
     height: int
 
 
-@node("export.video", version=1)
+@node("export.video", version=2)
 def export_video(
     clips: Collected[File],
     labels: Collected[Label] | None = None,
