@@ -14,14 +14,14 @@ class Setting(NamedTuple):
     """One training of the experiment.
 
     Attributes:
-        arm: which synthetic pictures are added.
+        arm: which synthetic pictures are added: none, spatial, temporal or both.
         fraction: share of the real pictures that is used.
         repeat: number of the repetition; the draw of the real pictures goes by it, alike for all arms.
         spatial: synthetic pictures of the spatial axis per real picture.
         temporal: the same of the temporal axis.
     """
 
-    arm: Arm
+    arm: str
     fraction: float
     repeat: int
     spatial: float
