@@ -2,6 +2,7 @@
 
 from nodes.evaluate.coco_map import Scores, coco_map
 from nodes.evaluate.detections import evaluate_detections
+from nodes.evaluate.detector import evaluate_detector
 from nodes.evaluate.experiment import Experiment, experiment
 from nodes.evaluate.experiment_settings import Setting, settings
 from nodes.evaluate.mean import Mean, mean
@@ -17,6 +18,7 @@ __all__ = [
     "TrackIou",
     "coco_map",
     "evaluate_detections",
+    "evaluate_detector",
     "experiment",
     "mean",
     "propagation",
