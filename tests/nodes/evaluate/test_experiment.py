@@ -1,15 +1,19 @@
 import json
 import xml.etree.ElementTree as ET
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from nodegraph import Context, Drop, Stream
+from nodegraph import Context, Drop, Graph, Stream
 from nodes.evaluate.experiment import experiment
 from nodes.evaluate.experiment_settings import settings
 from nodes.evaluate.experiment_statistics import Run, compare, estimate
+from nodes.tiny.detector import make_tiny_detector
+
+GRAPHS = Path(__file__).resolve().parents[3] / "graphs"
 
 # Differences of the augmented arm in the three repetitions: 0.1, 0.2, 0.3.
 SCORES = {
@@ -145,3 +149,21 @@ def test_labels_of_both_trackers_stand_side_by_side(tmp_path):
 def test_without_any_score_the_item_is_dropped(tmp_path):
     with pytest.raises(Drop, match="no scores"):
         compared(tmp_path, scores={}, planned=["none/1/0"])
+
+
+def test_whole_experiment_runs_from_photos_to_the_table_and_a_second_run_makes_no_call(tmp_path):
+    """Random weights and two steps of training: this shows that it runs, not what it finds."""
+    make_tiny_detector(tmp_path / "start", image_size=64, queries=10, layers=1)
+    graph = Graph.load(GRAPHS / "detection_experiment.json")
+    small = {
+        "detector": tmp_path / "start", "pictures": 3, "test_pictures": 2, "clips": 1, "views_a_clip": 1,
+        "fractions": [1.0], "repeats": 1, "arms": ["none", "both"], "steps": 2,
+    }  # fmt: skip
+    first, second = (
+        graph.run(store=tmp_path / "store", inputs=small, devices="cpu", jobs=2) for _ in range(2)
+    )
+    assert first.ok, first.errors
+    assert "| 100% | both |" in first.value("report")
+    assert "| tracking |" in first.value("report")
+    assert second.value("report") == first.value("report")
+    assert not {name for name, node in second.nodes.items() if node.executed}
