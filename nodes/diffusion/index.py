@@ -119,7 +119,7 @@ def _part_class(library_name: str, class_name: str) -> type[Any] | None:
 
 def _renamed(library_name: str, class_name: str) -> type[Any] | None:
     """A class that transformers has by another name since models were published with it."""
-    from diffusers.utils import _maybe_remap_transformers_class
+    from diffusers.utils.deprecation_utils import _maybe_remap_transformers_class
 
     new_name = _maybe_remap_transformers_class(class_name) if library_name == "transformers" else None
     return None if new_name is None else _named(library("transformers"), new_name)

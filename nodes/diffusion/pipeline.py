@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,9 @@ class HeldPipeline:
         self._turns = turns
         self._lock = threading.Lock()
         self._compiled: dict[str, Any] = {}
+        if turns is not None:
+            # Modules with hooks hold themselves, and would keep host memory until they are collected.
+            weakref.finalize(self, turns.forget)
 
     @contextmanager
     def lent(self, *, compiled: bool = False, channels_last: bool = False) -> Generator[Any]:

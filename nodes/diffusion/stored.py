@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nodegraph.models import ModelError, load_state_dict
 from nodegraph.models.headers import read_header
 from nodegraph.models.layout import weight_files
+from nodes.libraries import library
 
 if TYPE_CHECKING:
     import torch
@@ -90,6 +92,10 @@ class StoredWeights:
             found = self._kept[name, dtype] = found.pin_memory()
         return found
 
+    def forget(self) -> None:
+        """Let go of what is kept in host memory."""
+        self._kept.clear()
+
     def _from_disk(self, name: str, dtype: torch.dtype) -> Tensor:
         place = self._places[name]
         if place.begin < 0:
@@ -135,17 +141,15 @@ def _read(place: _Place) -> Tensor:
     tensor = torch.empty(place.shape, dtype=getattr(torch, _DTYPES[place.dtype]))
     with place.file.open("rb") as file:
         file.seek(place.begin)
-        if file.readinto(tensor.reshape(-1).view(torch.uint8).numpy()) != tensor.nbytes:
+        if file.readinto(tensor.reshape(-1).view(torch.uint8).numpy().data) != tensor.nbytes:
             raise ModelError(f"{place.file}: it is truncated in tensor {place.name!r}; {_AGAIN}")
     return tensor
 
 
 def _as_in_class(module: Any, names: list[str]) -> dict[str, str]:
     """For each stored name that in the module: classes were rebuilt since models were published with them."""
-    import diffusers
-
-    if isinstance(module, diffusers.ModelMixin):
-        stored_as = {name: name for name in names}
+    if isinstance(module, library("diffusers").ModelMixin):
+        stored_as = OrderedDict((name, name) for name in names)
         # It renames the keys of a state dict; of this one the entries are the names before.
         module._fix_state_dict_keys_on_load(stored_as)  # noqa: SLF001 (what from_pretrained calls)
         return {name: new for new, name in stored_as.items()}

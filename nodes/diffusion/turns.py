@@ -51,6 +51,7 @@ class Turns:
         self.device = device
         self._by_layer = by_layer
         self._held: list[_Unit] = []
+        self._weights: list[StoredWeights] = []
         self.channels_last = False
 
     def take_on(self, module: Module, weights: StoredWeights, *, where: str) -> None:
@@ -61,6 +62,7 @@ class Turns:
         """
         from accelerate.hooks import add_hook_to_module
 
+        self._weights.append(weights)
         slots = _slots(module, weights, where)
         _fill_buffers(module, weights, self.device)
         whole = () if self._by_layer else slots
@@ -98,6 +100,11 @@ class Turns:
         """Let go of all weights."""
         for unit in tuple(self._held):
             self.drop(unit)
+
+    def forget(self) -> None:
+        """Let go of what is kept in host memory; nothing is brought after that."""
+        for weights in self._weights:
+            weights.forget()
 
     def _parameter(self, slot: _Slot, weights: StoredWeights) -> Any:
         """A weight on the device; in the dtype that the module has been given meanwhile, if it was."""
