@@ -77,7 +77,8 @@ def animate_by_pipeline(
     8 by default, our choice, unless the pipeline has a default of its own.
 
     `fit`, `out`, `first` and `keep_photo` are as in `video.svd`. Noise comes from the seed, drawn on the CPU.
-    On a CPU, frames are to the bit those of a plain call of the pipeline with the same photo and arguments.
+    On a CPU in float32, frames are to the bit those of a plain call of the pipeline with the same photo and
+    arguments, but for UNets whose layers run in chunks, as in `video.svd`.
 
     Raises:
         ModelError: if the model cannot be loaded.

@@ -111,9 +111,10 @@ def animate_by_svd(
     `out`: the clip. The model draws the first frame anew too; `keep_photo` puts the photo there.
     `first`: the photo's boxes as they lie in the first frame, cut at its edges; without boxes none.
 
-    On a CPU, the frames are to the bit those of a plain call of the pipeline with the same photo, seed and
-    arguments, whatever shares the batch, when the model is held whole or a part at a time. When its
-    feed-forward layers run in chunks, numbers are rounded otherwise: in float32 frames are within 1 of 255.
+    On a CPU in float32 and bfloat16, the frames are to the bit those of a plain call of the pipeline with the
+    same photo, seed and arguments, whatever shares the batch, when the model is held whole or a part at a
+    time. When its feed-forward layers run in chunks (modes chunked and offload), numbers are rounded otherwise:
+    in float32 frames are within 1 of 255; in 16 bits it is more, as is float16's own noise on a CPU.
     On a GPU, photos whose clips have the same size go through the UNet together, within the same tolerance.
 
     Raises:
