@@ -113,8 +113,9 @@ def animate_by_svd(
 
     On a CPU in float32 and bfloat16, the frames are to the bit those of a plain call of the pipeline with the
     same photo, seed and arguments, whatever shares the batch, when the model is held whole or a part at a
-    time. When its feed-forward layers run in chunks (modes chunked and offload), numbers are rounded otherwise:
-    in float32 frames are within 1 of 255; in 16 bits it is more, as is float16's own noise on a CPU.
+    time. When its feed-forward layers run in chunks (modes chunked and offload), numbers are rounded
+    otherwise: in float32 frames are within 1 of 255; in 16 bits it is more. In float16 a CPU may round
+    otherwise in any mode but that which holds the model whole.
     On a GPU, photos whose clips have the same size go through the UNet together, within the same tolerance.
 
     Raises:
