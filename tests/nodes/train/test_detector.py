@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nodegraph import Context, Stream
+from nodegraph.node.declare import node_type_of
 from nodes.detector import predict, use_detector
 from nodes.evaluate.detector import evaluate_detector
 from nodes.load.detector import load_detector
@@ -207,3 +208,11 @@ def test_unreadable_state_is_reported_and_training_begins_anew(checkpoint, data,
     assert weights_of(again) == weights_of(whole)
     assert "cannot be read" in caplog.text
     shutil.rmtree(tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, (512 << 20) + 2200 * 8 * 640**2), ({"batch_size": 2, "image_size": 64}, (512 << 20) + 2200 * 8192)],
+)
+def test_memory_estimate_is_the_documented_formula(given, expected):
+    assert node_type_of(train_detector).memory(**given) == expected
