@@ -197,7 +197,8 @@ class Placement:
         stages = {
             step: stage
             for step, stage in zip(placed.steps, placed.schedule.stages, strict=True)
-            if stage is not None and step in self.steps
+            # Where only running can tell the models of a step, the plan takes it for one without any.
+            if stage is not None and step in self._refs
         }
         refusals = {placed.steps[refusal.stage]: refusal.message for refusal in placed.schedule.refused}
         self._refused = {step: message for step, message in refusals.items() if step in self.steps}

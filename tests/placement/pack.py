@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,6 +185,24 @@ def multiply(
     if factor == 3:
         THROUGH.set()
     return factor * number % 1_000_003
+
+
+@node("placement.draw", version=1)
+def draw(number: int, *, shade: int) -> Image:
+    """A picture of one pixel."""
+    import numpy as np
+
+    return Image(np.full((1, 1, 3), (number + shade) % 256, np.uint8))
+
+
+@node("placement.shaded", version=1, memory=lambda: 1 << 16)
+def shaded(number: int, by: ModelRef | Image, *, ctx: Context) -> int:
+    """A number by that of a matrix, or by the shade of a picture; it takes its time."""
+    time.sleep(0.02)
+    if isinstance(by, Image):
+        return number * int(by.pixels[0, 0, 0])
+    with ctx.use(by) as matrix:
+        return number * int(matrix.weight[0])
 
 
 def growing(number: int) -> int:

@@ -178,3 +178,18 @@ def test_more_items_than_may_wait_between_stages_end_with_few_loads(
     assert ran.run.ok, ran.run.errors
     assert ran.counts("times2") == "100 executed"
     assert 3 <= ran.loads().total() <= most, "three for each 16 items, and one more round"
+
+
+def test_calls_of_which_only_running_tells_that_they_use_no_model_have_their_turn(
+    bench: Bench, matrices: list[Path]
+) -> None:
+    def run(shade: int) -> list[int]:
+        nodes = multiplied(matrices, count(3), chain=1)
+        nodes["drawn"] = ("placement.draw", {"number": "times0"}, {"shade": shade})
+        nodes["shaded"] = ("placement.shaded", {"number": "numbers", "by": "drawn"}, {})
+        ran = bench.run(nodes, devices=ONE)
+        assert ran.run.ok, ran.run.errors
+        return [item.value for item in ran.run.items("shaded")]
+
+    assert run(1) == [0 * 1, 1 * 3, 2 * 5]
+    assert run(2) == [0 * 2, 1 * 4, 2 * 6], "the second time it is known how many calls there are"
