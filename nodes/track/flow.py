@@ -95,14 +95,23 @@ def _check_masks(masks: MaskTrack | None, objects: int, size: tuple[int, int]) -
 
 
 def _regions(boxes: Boxes, masks: MaskTrack | None, size: tuple[int, int]) -> list[np.ndarray[Any, Any]]:
-    """The pixels of the first frame that belong to each object, bool `[H, W]`: its mask or else its box."""
-    import numpy as np
-
+    """The pixels of the first frame that each object has, bool `[H, W]`: its mask, else a rounded form."""
     given = [None] * len(boxes) if masks is None else list(masks.masks[:, 0])
     return [
-        fill_outline(box, np.eye(3), size) if mask is None or not mask.any() else mask
+        _rounded(box, size) if mask is None or not mask.any() else mask
         for box, mask in zip(boxes.xyxy, given, strict=True)
     ]
+
+
+def _rounded(box: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    """The pixels of a rounded form in a box, as its corners mostly show what is behind; if none, all."""
+    import cv2
+    import numpy as np
+
+    whole = fill_outline(box, np.eye(3), size)
+    points = np.rint((rounded_outline(box) - 0.5) * 16).clip(-(2**30), 2**30).astype(np.int32)
+    rounded = cv2.fillConvexPoly(np.zeros(whole.shape, np.uint8), points, 1, shift=4).astype(bool) & whole
+    return rounded if rounded.any() else whole
 
 
 def _greys(video: Video, longest: int) -> list[np.ndarray[Any, Any]]:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 _SCENE_ANCHORS = 1500
 _TOLERANCE = 1.5
 """Pixels by which a match may miss a model and still agree with it."""
-_FOUND, _BY_CHANCE, _AGAIN = 0.3, 4.0, 0.15
+_FOUND, _BY_CHANCE, _AGAIN = 0.3, 4.0, 0.3
 """Share of an object's pixels that must show the same for it to be found: so much; more for few pixels, by
 this over the root of their number, as a small patch resembles some place anywhere; more after it was lost."""
 _SURE = 0.8
 """Share from which on no other place is looked for."""
-_LEAST_INSIDE = 0.08
-"""Share of an object that must lie inside the frame for it to be found."""
+_LEAST_INSIDE, _INSIDE_AGAIN, _FEWEST_PIXELS = 0.1, 0.3, 40
+"""Share of an object that must lie inside the frame for it to be found, and to be found again; and how many
+of its pixels: a sliver at the edge looks like anything."""
 _OWN_SHIFT, _OWN_GAIN = 0.6, 0.85
 """An object moves by itself if its own motion puts it further than so many pixels from where the scene's
 does, and lowers the difference to the first frame to so much or less."""
@@ -187,7 +188,7 @@ def _follow_object(trail: _Trail, patch: Patch | None, moment: _Moment) -> _Trai
     own = _moves_by_itself(best, with_scene, patch)
     if not own:
         best = with_scene
-    if not _found(best.likeness, patch, again=trail.lost > 0):
+    if not _found(best.likeness, patch, again=own and trail.lost > 0):
         model = moment.scene @ onward
         likeness = compare(patch, moment.frame, model)
         motion = Motion(model, likeness.share, found=False, own=trail.motion.own)
@@ -198,9 +199,14 @@ def _follow_object(trail: _Trail, patch: Patch | None, moment: _Moment) -> _Trai
 
 
 def _found(likeness: Likeness, patch: Patch, *, again: bool) -> bool:
-    pixels = likeness.inside * float(patch.own.sum())
+    whole = float(patch.own.sum())
+    pixels = likeness.inside * whole
     needed = _FOUND + _BY_CHANCE / max(pixels, 1.0) ** 0.5 + (_AGAIN if again else 0.0)
-    return likeness.inside >= _LEAST_INSIDE and likeness.share >= min(needed, 0.9)
+    return (
+        likeness.inside >= (_INSIDE_AGAIN if again else _LEAST_INSIDE)
+        and pixels >= min(_FEWEST_PIXELS, whole / 2)
+        and likeness.share >= min(needed, 0.88)
+    )
 
 
 def _velocity(trail: _Trail, relative: np.ndarray[Any, Any], patch: Patch) -> np.ndarray[Any, Any]:
@@ -261,7 +267,7 @@ def _plausible(model: np.ndarray[Any, Any], guess: np.ndarray[Any, Any]) -> bool
     import numpy as np
 
     sizes = [abs(float(np.linalg.det(one[:2, :2]))) for one in (model, guess)]
-    return 0.6 < sizes[0] / max(sizes[1], 1e-9) < 1.6 and 0.05 < sizes[0] < 20
+    return 0.7 < sizes[0] / max(sizes[1], 1e-9) < 1.4 and 0.05 < sizes[0] < 20
 
 
 def _moves_by_itself(guess: _Guess, with_scene: _Guess, patch: Patch) -> bool:

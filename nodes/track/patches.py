@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _SIDE = 48
 """Longest side of a patch in its own pixels; larger objects are resampled."""
 _ALIKE = 0.5
-"""Correlation from which on two small windows show the same."""
-_FLAT = 3.0
-"""Standard deviation, in grey levels, below which a window has no texture to compare."""
-_SAME_GREY = 20.0
-"""Grey levels by which windows without texture may differ and show the same."""
-_FEWEST_AFFINE = 400
-"""Pixels of its own that a patch needs for an affine motion; with fewer it is a similarity."""
+"""Correlation from which on two small windows of the same contrast show the same."""
+_NOISE = 3.0
+"""Standard deviation, in grey levels, of the difference that resampling and compression make."""
+_SAME_GREY = 12.0
+"""Grey levels by which windows with little texture, which may look alike by chance, may differ."""
+_FEWEST_AFFINE, _FEWEST_SIMILARITY = 400, 80
+"""Pixels of its own inside the frame that a patch needs for such a motion; with fewer it only shifts."""
 _COVERED = 0.3
 """Share of a patch that must lie inside the frame in a place where it is searched."""
 _STEPS = 12
@@ -94,8 +94,8 @@ def cut_patch(first: Pyramid, region: np.ndarray[Any, Any]) -> Patch | None:
 def compare(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> Likeness:
     """Compare a patch, window by window, with what a frame shows where a model puts it.
 
-    Windows are alike where they correlate by a half or more; where neither has texture, where their greys
-    are close.
+    Windows are alike where, apart from their mean, they differ by noise and half of their variance at most
+    (of equal variance: correlate by a half); of those with little texture the means must be close as well.
     """
     import cv2
     import numpy as np
@@ -115,10 +115,10 @@ def compare(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> Likene
     mean_patch, mean_seen = mean(patch.grey), mean(seen)
     var_patch = (mean(patch.grey**2) - mean_patch**2).clip(0)
     var_seen = (mean(seen**2) - mean_seen**2).clip(0)
-    together = mean(patch.grey * seen) - mean_patch * mean_seen
-    alike = together >= _ALIKE * np.sqrt(var_patch * var_seen) + 1e-3
-    flat = (var_patch < _FLAT**2) & (var_seen < _FLAT**2)
-    same = np.where(flat, np.abs(mean_patch - mean_seen) < _SAME_GREY, alike) & inside
+    apart = (mean((patch.grey - seen) ** 2) - (mean_patch - mean_seen) ** 2).clip(0)
+    alike = apart <= _NOISE**2 + (1 - _ALIKE) * (var_patch + var_seen)
+    shaded = np.abs(mean_patch - mean_seen) > _SAME_GREY
+    same = alike & ~(shaded & (var_patch < (4 * _NOISE) ** 2)) & inside
     residual = np.abs((patch.grey - mean_patch) - (seen - mean_seen))[same]
     return Likeness(
         float(same.sum()) / pixels,
@@ -130,28 +130,16 @@ def compare(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> Likene
 def align(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The model near a given one under which a frame looks most like a patch: float64 `[3, 3]`.
 
-    Inverse compositional alignment (Baker and Matthews, IJCV 2004) of a similarity, or of an affine motion
-    where the patch is large enough, with gain and offset of the grey levels, and weights that leave out what
-    hides the object (Tukey's biweight). Returns the model as it was where nothing determines a better one.
+    Inverse compositional alignment (Baker and Matthews, IJCV 2004) by an affine motion, or one of fewer
+    unknowns where few pixels of the patch are inside the frame, with gain and offset of the grey levels, and
+    weights that leave out what hides the object (Tukey's biweight). Returns the model as it was where
+    nothing determines a better one.
     """
     import numpy as np
 
     height, width = patch.grey.shape
-    x = (np.arange(width) + 0.5 - width / 2) / (width / 2)
-    y = (np.arange(height)[:, None] + 0.5 - height / 2) / (height / 2)
-    down, right = np.gradient(patch.grey) if min(height, width) > 1 else (np.zeros_like(patch.grey),) * 2
-    columns = [right, down]
-    affine = patch.own.sum() >= _FEWEST_AFFINE
-    # In units of half the patch, so that all unknowns are of one size.
-    columns += (
-        [right * x, right * y, down * x, down * y]
-        if affine
-        else [right * x * width + down * y * height, right * -y * height + down * x * width]
-    )
-    if not affine:
-        columns[2:] = [column / max(width, height) for column in columns[2:]]
-    columns += [patch.grey - patch.grey.mean(), np.ones_like(patch.grey)]
-    slopes = np.stack([np.broadcast_to(column, patch.grey.shape).ravel() for column in columns], axis=1)
+    pixels = int((patch.own & _inside(patch, frame, model)).sum())
+    slopes = _slopes(patch, _unknowns(pixels))
     found = model
     for _ in range(_STEPS):
         usable = (patch.own & _inside(patch, frame, found)).ravel()
@@ -170,7 +158,7 @@ def align(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.ndarr
             step = np.linalg.solve(normal + 1e-6 * np.eye(len(normal)), weighted.T @ wrong)
         except np.linalg.LinAlgError:
             return model
-        change = _warp(step, (width, height), affine=bool(affine))
+        change = _warp(step[:-2], (width, height))
         linear = change[:2, :2]
         if abs(float(np.linalg.det(linear)) - 1) > 0.5:
             return model
@@ -224,16 +212,46 @@ def search(
     return places
 
 
-def _warp(step: np.ndarray[Any, Any], size: tuple[int, int], *, affine: bool) -> np.ndarray[Any, Any]:
+def _unknowns(pixels: int) -> int:
+    """How many unknowns of a motion so many pixels determine: of a shift, a similarity, an affine one."""
+    if pixels >= _FEWEST_AFFINE:
+        return 6
+    return 4 if pixels >= _FEWEST_SIMILARITY else 2
+
+
+def _slopes(patch: Patch, unknowns: int) -> np.ndarray[Any, Any]:
+    """How each pixel changes with each unknown, with gain and with offset: float `[h w, unknowns + 2]`."""
+    import numpy as np
+
+    height, width = patch.grey.shape
+    # In units of half the patch, so that all unknowns are of one size.
+    x = (np.arange(width) + 0.5) / width * 2 - 1
+    y = ((np.arange(height) + 0.5) / height * 2 - 1)[:, None]
+    none = np.zeros_like(patch.grey)
+    right = np.gradient(patch.grey, axis=1) if width > 1 else none
+    down = np.gradient(patch.grey, axis=0) if height > 1 else none
+    columns = [right, down]
+    if unknowns == 4:
+        longer = max(width, height)
+        across, along = x * width / longer, y * height / longer
+        columns += [right * across + down * along, down * across - right * along]
+    elif unknowns == 6:
+        columns += [right * x, right * y, down * x, down * y]
+    columns += [patch.grey - patch.grey.mean(), np.ones_like(patch.grey)]
+    return np.stack([column.ravel() for column in columns], axis=1)
+
+
+def _warp(step: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:
     """The motion of patch pixels `[3, 3]` that an alignment's step stands for, about the patch's middle."""
     import numpy as np
 
     half = np.array([size[0] / 2, size[1] / 2])
-    if affine:
-        linear = np.eye(2) + np.array([[step[2], step[3]], [step[4], step[5]]]) / half
-    else:
+    linear = np.eye(2)
+    if len(step) == 4:
         a, b = step[2:4] / max(size) * 2
-        linear = np.eye(2) + np.array([[a, -b], [b, a]])
+        linear += np.array([[a, -b], [b, a]])
+    elif len(step) == 6:
+        linear += step[2:].reshape(2, 2) / half
     change = np.eye(3)
     change[:2, :2] = linear
     change[:2, 2] = half + step[:2] - linear @ half
