@@ -18,6 +18,10 @@ Library = Literal[
     "torch", "diffusers", "transformers", "accelerate", "sam2", "omegaconf", "controlnet_aux", "torchvision"
 ]
 
+building = threading.RLock()
+"""Hold it while a model is built: diffusers and transformers change torch's default dtype meanwhile, and how
+modules make their weights, for the whole process."""
+
 _lock = threading.Lock()
 _kept: list[Any] = []
 """Libraries of operators: what they define goes when they do."""

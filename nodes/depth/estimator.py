@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published
 from nodes.depth.nearness import Quantity
-from nodes.libraries import library
+from nodes.libraries import building, library
 from nodes.types import Image
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ _PUBLISHED = (
 
 _LONGEST = 4
 """Photos whose longer side is more than this many times the shorter one are stretched to a square."""
-
-_loading = threading.Lock()
 
 
 class DepthEstimator:
@@ -116,7 +113,7 @@ def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Dept
     quantity = _quantity(folder)
     torch, transformers = library("torch"), library("transformers")
     # Both set defaults of the process while they work.
-    with _loading:
+    with building:
         try:
             network, found = transformers.AutoModelForDepthEstimation.from_pretrained(
                 folder,

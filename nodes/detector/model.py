@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published, load_state_dict
 from nodes.detector.checkpoint import KIND
-from nodes.libraries import library
+from nodes.libraries import building, library
 
 if TYPE_CHECKING:
     import torch
@@ -142,9 +142,10 @@ def _network(folder: Path, config: Any, weights: dict[str, Tensor]) -> Any:
     transformers = library("transformers")
     cls = transformers.MODEL_FOR_OBJECT_DETECTION_MAPPING[type(config)]
     try:
-        network, info = cls.from_pretrained(
-            None, config=config, state_dict=weights, output_loading_info=True, trust_remote_code=False
-        )
+        with building:
+            network, info = cls.from_pretrained(
+                None, config=config, state_dict=weights, output_loading_info=True, trust_remote_code=False
+            )
     except Exception as error:
         raise ModelError(
             f"{folder}: the weights do not fit {_CONFIGURATION}: {_first_line(error)}; fetch the model again"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nodegraph.models import ModelError
 from nodes.diffusion.index import Part
 from nodes.diffusion.stored import files_of
-from nodes.libraries import library
+from nodes.libraries import building, library
 
 if TYPE_CHECKING:
     import torch
-
-_building = threading.Lock()
-"""Held while a part is built: diffusers and transformers change torch's default dtype meanwhile, and how
-modules make their weights, for the whole process."""
 
 
 def load_part(part: Part, dtype: torch.dtype, variant: str) -> Any:
@@ -27,7 +22,7 @@ def load_part(part: Part, dtype: torch.dtype, variant: str) -> Any:
     Raises:
         ModelError: if files of it are missing, damaged, or not those of its class; says which.
     """
-    with _building, _told(part):
+    with building, _told(part):
         if not is_network(part):
             return part.type.from_pretrained(str(part.folder), local_files_only=True)
         files = files_of(part.folder, variant)
@@ -53,7 +48,7 @@ def build_part(part: Part, dtype: torch.dtype) -> Any:
     Raises:
         ModelError: if its configuration is missing, damaged or of another class.
     """
-    with _building, _told(part), _without_weights(dtype):
+    with building, _told(part), _without_weights(dtype):
         if issubclass(part.type, library("diffusers").ModelMixin):
             module = part.type.from_config(part.type.load_config(str(part.folder), local_files_only=True))
         else:

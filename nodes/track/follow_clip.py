@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _SCENE_ANCHORS = 1500
 _TOLERANCE = 1.5
 """Pixels by which a match may miss a model and still agree with it."""
-_FOUND, _BY_CHANCE, _AGAIN = 0.3, 4.0, 0.3
+_FOUND, _BY_CHANCE, _AGAIN, _ENOUGH = 0.3, 4.0, 0.3, 0.88
 """Share of an object's pixels that must show the same for it to be found: so much; more for few pixels, by
-this over the root of their number, as a small patch resembles some place anywhere; more after it was lost."""
+this over the root of their number, as a small patch resembles some place anywhere; this much more after it
+was lost; and what is always enough."""
 _SURE = 0.8
 """Share from which on no other place is looked for."""
 _LEAST_INSIDE, _INSIDE_AGAIN, _FEWEST_PIXELS = 0.1, 0.3, 40
@@ -29,8 +30,9 @@ of its pixels: a sliver at the edge looks like anything."""
 _OWN_SHIFT, _OWN_GAIN = 0.6, 0.85
 """An object moves by itself if its own motion puts it further than so many pixels from where the scene's
 does, and lowers the difference to the first frame to so much or less."""
-_REACH = 0.06
-"""Share of the frame's longer side around the expected place in which an object is looked for."""
+_REACH, _FARTHEST = 0.06, 0.35
+"""Share of the frame's longer side around the expected place in which an object is looked for: so much, as
+much again for each frame since it was lost, at most so much."""
 
 Fit = Callable[["np.ndarray[Any, Any]", "np.ndarray[Any, Any]", float], "np.ndarray[Any, Any] | None"]
 """Fits a model to start points, end points and a tolerance; None if they determine none."""
@@ -175,15 +177,9 @@ def _follow_object(trail: _Trail, patch: Patch | None, moment: _Moment) -> _Trai
     guesses = [moment.scene @ onward] if trail.lost or trail.motion.own else [moment.scene]
     if trail.lost == 0:
         guesses.append(_by_flow(trail.motion.model, patch, moment.step))
-    best = _best(patch, moment.frame, guesses)
-    best = _aligned(patch, moment.frame, best)
+    best = _aligned(patch, moment.frame, _best(patch, moment.frame, guesses))
     if best.likeness.share < _SURE or best.likeness.inside < _LEAST_INSIDE:
-        radius = _REACH * max(moment.frame[0].shape) * (1 + trail.lost)
-        places = search(patch, moment.frame, _into_frame(moment.scene @ onward, patch, moment), radius, 3)
-        for place in places:
-            other = _aligned(patch, moment.frame, _best(patch, moment.frame, [place]))
-            if _weight(other) > _weight(best) + (0.1 if trail.lost == 0 else 0.0):
-                best = other
+        best = _look_around(best, trail.lost, moment.scene @ onward, patch, moment)
     with_scene = _best(patch, moment.frame, [moment.scene])
     own = _moves_by_itself(best, with_scene, patch)
     if not own:
@@ -198,6 +194,19 @@ def _follow_object(trail: _Trail, patch: Patch | None, moment: _Moment) -> _Trai
     return _Trail(motion, relative, _velocity(trail, relative, patch), 0)
 
 
+def _look_around(
+    best: _Guess, lost: int, expected: np.ndarray[Any, Any], patch: Patch, moment: _Moment
+) -> _Guess:
+    """The best guess, or a place around the expected one that is clearly better."""
+    reach = min(_REACH * (1 + lost), _FARTHEST) * max(moment.frame[0].shape)
+    clearly = 0.0 if lost else 0.1
+    for place in search(patch, moment.frame, _into_frame(expected, patch, moment), reach, 3):
+        other = _aligned(patch, moment.frame, _best(patch, moment.frame, [place]))
+        if _weight(other) > _weight(best) + clearly:
+            best = other
+    return best
+
+
 def _found(likeness: Likeness, patch: Patch, *, again: bool) -> bool:
     whole = float(patch.own.sum())
     pixels = likeness.inside * whole
@@ -205,7 +214,7 @@ def _found(likeness: Likeness, patch: Patch, *, again: bool) -> bool:
     return (
         likeness.inside >= (_INSIDE_AGAIN if again else _LEAST_INSIDE)
         and pixels >= min(_FEWEST_PIXELS, whole / 2)
-        and likeness.share >= min(needed, 0.88)
+        and likeness.share >= min(needed, _ENOUGH)
     )
 
 

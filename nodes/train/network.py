@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodes.detector.model import Detector
-from nodes.libraries import library
+from nodes.libraries import building, library
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,8 @@ def trainable(loaded: Detector, classes: Sequence[str], image_size: int) -> tupl
     # Fused attention draws its dropout where no generator can be given.
     attention = {"attn_implementation": "eager"} if _drops_attention(config) else {}
     auto = library("transformers").AutoModelForObjectDetection
-    network = auto.from_config(config, dtype=torch.float32, **attention)
+    with building:
+        network = auto.from_config(config, dtype=torch.float32, **attention)
     stored = loaded.model.state_dict()
     if tuple(classes) != loaded.labels:
         stored = _with_head(stored, network.state_dict(), _head(config), loaded.labels, classes)
@@ -88,7 +89,7 @@ def _head(config: Any) -> dict[str, int]:
     more.id2label = dict.fromkeys(range(config.num_labels + 1), "")
     more.label2id = {}
     auto = library("transformers").AutoModelForObjectDetection
-    with torch.device("meta"):
+    with building, torch.device("meta"):
         one, other = (auto.from_config(each).state_dict() for each in (config, more))
     return {
         name: next(axis for axis, sides in enumerate(zip(one[name].shape, other[name].shape, strict=True))

@@ -55,7 +55,7 @@ def test_detector_that_the_graph_trained_finds_what_the_same_files_do_by_name(tm
 def test_run_again_calls_nothing_and_other_weights_find_other_boxes(tmp_path):
     first = graph_with(make_checkpoint).run(store=tmp_path / "store")
     again = graph_with(make_checkpoint).run(store=tmp_path / "store")
-    other = graph_with(make_checkpoint, seed_of_weights=1).run(store=tmp_path / "other")
+    other = graph_with(make_checkpoint, seed_of_weights=1).run(store=tmp_path / "store")
     assert scores(again) == scores(first)
     assert again.nodes["score"].executed == 0
     assert scores(other) != scores(first)
