@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nodes.track.anchors import corner_strength, object_anchors, scene_anchors
+from nodes.track.anchors import corner_strength, scene_anchors
 from nodes.track.dense_flow import FlowPair, follow, sample
 from nodes.track.motion_model import agrees, at_scale, carry, fit_object, fit_scene
 
@@ -83,22 +83,6 @@ def test_flow_that_does_not_lead_back_is_not_closed():
     assert follow(honest, inner).closed.tolist() == [True]
     assert follow(broken, inner).closed.tolist() == [False]
     assert follow(honest, leaving).closed.tolist() == [False]
-
-
-def test_object_anchors_lie_inside_the_region():
-    grey = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
-    region = np.zeros((90, 120), dtype=bool)
-    region[20:60, 30:80] = True
-    region[20:40, 30:50] = False
-    found = object_anchors(corner_strength(grey), region, 100)
-    x, y = found.astype(int).T
-    assert region[y, x].all()
-    assert 60 <= len(found) <= 150
-
-
-def test_empty_region_has_no_anchors():
-    strength = np.ones((9, 9), np.float32)
-    assert object_anchors(strength, np.zeros((9, 9), dtype=bool), 50).shape == (0, 2)
 
 
 def test_scene_anchors_avoid_cells_without_texture():
