@@ -16,7 +16,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -28,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from nodegraph import Context
 from nodes.evaluate.propagation import SIZES, propagation
 from nodes.load import load_coco
-from nodes.track import track_flow
+from nodes.load.sam2 import load_sam2
+from nodes.track import track_flow, track_grabcut, track_sam2
 from nodes.types import Boxes, BoxTrack, Categories, Depth, Image, MaskTrack, Video
 from nodes.video.camera_motion import camera_motion
 from nodes.video.camera_path import PATHS
@@ -238,18 +238,11 @@ def trackers(sam2: Path | None) -> dict[str, Tracker]:
         "left in place": stay,
         "track.flow": lambda clip: track_flow(clip.video, clip.first).boxes,
         "track.flow, masks given": lambda clip: track_flow(clip.video, clip.first, clip.masks).boxes,
+        "track.grabcut": lambda clip: track_grabcut(clip.video, clip.first, ctx=Context.for_test()).boxes,
     }
-    try:
-        grabcut = import_module("nodes.track.grabcut").track_grabcut
-        found["track.grabcut"] = lambda clip: grabcut(clip.video, clip.first).boxes
-    except ModuleNotFoundError:
-        print("track.grabcut is not there")
     if sam2 is not None:
-        track, load = import_module("nodes.track.sam2").track_sam2, import_module("nodes.load.sam2").load_sam2
-        model = load(sam2, ctx=Context.for_test())
-        found["track.sam2"] = lambda clip: (
-            track(clip.video, clip.first, model=model, ctx=Context.for_test()).boxes
-        )
+        model, ctx = load_sam2(sam2, ctx=Context.for_test()), Context.for_test()
+        found["track.sam2"] = lambda clip: track_sam2(clip.video, clip.first, model, ctx=ctx).boxes
     return found
 
 
