@@ -55,6 +55,12 @@ def picky(number: int, *, bad: int = -1, dropped: int = -1) -> int:
     return number
 
 
+@node("demo.lines", version=1)
+def lines(*, text: str = "") -> str:
+    """Give a text."""
+    return text
+
+
 @node("demo.total", version=1)
 def total(numbers: Stream[int]) -> int:
     """Add up a stream."""

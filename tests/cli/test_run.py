@@ -30,6 +30,13 @@ def test_run_prints_outputs_on_stdout_and_the_rest_on_stderr(run_cli, demo_graph
     assert "report: .nodegraph/runs/1/report.html" in ended.stderr
 
 
+def test_text_of_several_lines_is_printed_as_it_is(run_cli, write_graph, demo_env):
+    node = {"type": "demo.lines", "params": {"text": "| a |\n| 1 |\n"}}
+    one = {"type": "demo.lines", "params": {"text": "one"}}
+    graph = write_graph({"lines": node, "one": one}, {"table": "lines", "one": "one"})
+    assert run_cli("run", graph, "--quiet", env=demo_env).stdout == 'one  "one"\n\ntable\n| a |\n| 1 |\n'
+
+
 def test_second_run_executes_nothing_and_gives_the_same_outputs(run_cli, demo_graph, demo_env):
     first = json.loads(run_cli("run", demo_graph, "--json", env=demo_env).stdout)
     second = json.loads(run_cli("run", demo_graph, "--json", env=demo_env).stdout)
