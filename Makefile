@@ -1,4 +1,4 @@
-# Everything a person does has one command: make demo, test, lint, bench, acknowledge, clean.
+# Everything a person does has one command: make demo, models, test, lint, bench, acknowledge, clean.
 # `demo` and `test` set up .venv from nothing; what is installed is pinned in constraints.txt.
 
 PYTHON ?= python3
@@ -6,11 +6,15 @@ BIN := .venv/bin
 # sam2 comes as a source: its build takes the pinned torch, and compiles nothing for CUDA.
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 
-.PHONY: demo test lint bench acknowledge clean
+.PHONY: demo models test lint bench acknowledge clean
 
 demo: .venv/.installed
 	@$(BIN)/nodegraph run graphs/camera_motion.json
 	@echo "Look at out/camera_motion/preview/index.html in a browser."
+
+# What models need: torch and the libraries that load and train them, and tiny random checkpoints to try it.
+models: .venv/.installed-train
+	@$(BIN)/python -m nodes.tiny.checkpoints out/tiny_checkpoints
 
 test: .venv/.installed-dev
 	@$(BIN)/python -m pytest
@@ -41,6 +45,11 @@ clean:
 .venv/.installed-bench: .venv/.installed-dev
 	@echo "Installing what the memo is measured beside (once) ..."
 	@$(PIP) --editable '.[bench]'
+	@touch $@
+
+.venv/.installed-train: .venv/.installed
+	@echo "Installing torch and what loads and trains models (once, some minutes) ..."
+	@$(PIP) --editable '.[train]'
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
