@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nodegraph.cli.doctor_models import NamedModel, models_of
+from nodegraph.cli.doctor_models import NamedModel, fetch_commands, models_of
 from nodegraph.cli.options import AsJson, NodePacks, Overlays, Quiet, StoreFolder
 from nodegraph.cli.terminal import Terminal
 
@@ -63,6 +63,8 @@ def doctor(
         terminal.result(table([(finding.topic, finding.found or "-") for finding in findings]))
         for finding in wrong:
             terminal.error(f"{terminal.styled('problem:', 'red')} {finding.topic}: {finding.wrong}")
+        if commands := fetch_commands(models):
+            terminal.result("\n".join(("", "what is missing can be fetched:", *commands)))
     return FAILED if wrong else DONE
 
 

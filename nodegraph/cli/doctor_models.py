@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,19 @@ def _published(kind: str, source: str) -> Published | None:
 
     declared = model_kinds().get(kind)
     return None if declared is None else find_published(declared.published, source)
+
+
+def fetch_commands(models: Iterable[NamedModel]) -> list[str]:
+    """The commands that fetch the models which are not here, each once, with a comment of their size."""
+    from nodegraph.models.published import download_text
+
+    return list(
+        dict.fromkeys(
+            f"{model.fetch}  # {download_text(model.published.nbytes)}" if model.published else model.fetch
+            for model in models
+            if model.fetch
+        )
+    )
 
 
 class _Search:

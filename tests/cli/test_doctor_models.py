@@ -143,6 +143,11 @@ def test_what_can_be_fetched_is_told_with_size_licence_and_command(tmp_path, mon
     assert found.told()[1].endswith("not complete; about 9.6 GB to fetch, licence: non-commercial")
     assert f"looked in {tmp_path / 'cache' / 'models--org--known'}" in found.wrong
     assert found.wrong.endswith(f"or fetch it (about 9.6 GB, licence: non-commercial): {fetch}")
+    assert doctor(file, store=tmp_path / "store") == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "what is missing can be fetched:",
+        f"{fetch}  # about 9.6 GB",
+    ]
     told = found.as_json()
     assert (told["fetch"], told["download_bytes"], told["licence"]) == (fetch, KNOWN.nbytes, KNOWN.licence)
 
