@@ -147,10 +147,9 @@ def align(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.ndarr
             return model
         seen = _look(frame, found @ patch.onto, (width, height)).ravel()
         wrong = seen - patch.grey.ravel()
-        spread = 1.4826 * float(np.median(np.abs(wrong[usable] - np.median(wrong[usable])))) + 1.0
-        weight = np.where(
-            usable, (1 - ((wrong - np.median(wrong[usable])) / (4.685 * spread)) ** 2).clip(0) ** 2, 0
-        )
+        apart = wrong - float(np.median(wrong[usable]))
+        spread = 1.4826 * float(np.median(np.abs(apart[usable]))) + 1.0
+        weight = np.where(usable, (1 - (apart / (4.685 * spread)) ** 2).clip(0) ** 2, 0)
         weighted = slopes * weight[:, None]
         normal = weighted.T @ slopes
         normal[np.diag_indices_from(normal)] *= 1 + 1e-4
@@ -163,7 +162,7 @@ def align(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.ndarr
         if abs(float(np.linalg.det(linear)) - 1) > 0.5:
             return model
         found = found @ patch.onto @ np.linalg.inv(change) @ np.linalg.inv(patch.onto)
-        if float(np.abs(step[:-2]).max()) < 0.01:
+        if float(np.abs(step[:-2]).max()) < 0.02:
             break
     return found
 
@@ -293,9 +292,13 @@ def _inside(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.nda
 
     height, width = patch.grey.shape
     onto = model @ patch.onto
+    high, wide = frame[0].shape
+    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ onto.T
+    ends = corners[:, :2] / corners[:, 2:].clip(1e-6)
+    if (corners[:, 2] > 1e-6).all() and (ends >= 0).all() and (ends <= (wide, high)).all():
+        return np.ones((height, width), dtype=bool)
     x, y = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
     across, down, third = (onto[i, 0] * x + onto[i, 1] * y + onto[i, 2] for i in range(3))
-    high, wide = frame[0].shape
     ahead = third > 1e-6
     third = np.where(ahead, third, 1.0)
     return ahead & (across >= 0) & (across <= wide * third) & (down >= 0) & (down <= high * third)
