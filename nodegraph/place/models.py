@@ -23,6 +23,9 @@ from nodegraph.plan.walk import Walk
 from nodegraph.store.profiles import Subject
 from nodegraph.types.builtin import ModelRef
 
+_LONGEST_CALL_S = 20.0
+"""What a call has done is kept when it ends. A device gains next to nothing from batches that take longer."""
+
 MOST_IN_A_BATCH = 64
 """Items of a batch at most: beyond that a device gains nothing, and a failure costs more."""
 
@@ -128,7 +131,13 @@ def demand_of(
         for kind in kinds
     }
     is_batch = step.type.signature.kind == "batch"
-    return Demand(tuple(models), costs, MOST_IN_A_BATCH if is_batch else 1)
+    return Demand(tuple(models), costs, most_in_a_batch(costs) if is_batch else 1)
+
+
+def most_in_a_batch(costs: Mapping[str, Mapping[Mode, Cost]]) -> int:
+    """How many items a call takes at most, so that one is not so long that a crash loses much."""
+    seconds = min((cost.item_seconds for modes in costs.values() for cost in modes.values()), default=0.0)
+    return MOST_IN_A_BATCH if seconds <= 0 else max(1, min(MOST_IN_A_BATCH, int(_LONGEST_CALL_S / seconds)))
 
 
 def cost(

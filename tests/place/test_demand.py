@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodegraph.place.demand import EstimateError, bind_estimate, cost_of, load_seconds
+from nodegraph.place.models import MOST_IN_A_BATCH, most_in_a_batch
+from nodegraph.place.problem import Cost
 from nodegraph.place.profiles import Circumstances, fit_bytes, fit_line, fit_seconds
 from nodegraph.place.shapes import UNKNOWN
 from nodegraph.store import Store
@@ -252,3 +254,10 @@ def test_an_estimate_may_look_at_the_mode_in_which_models_are_held():
     assert whole is not None
     assert chunked is not None
     assert (whole(1), chunked(1), chunked(2)) == (12, 3, 6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most"), [(0.0, MOST_IN_A_BATCH), (0.01, MOST_IN_A_BATCH), (4, 5), (90, 1)]
+)
+def test_a_batch_of_slow_items_is_short_enough_to_lose(seconds, most):
+    assert most_in_a_batch({"cuda": {"resident": Cost(0, 1, 1.0, seconds)}}) == most
