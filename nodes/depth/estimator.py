@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published
+from nodes.configurations import without_fetching
 from nodes.depth.nearness import Quantity
 from nodes.libraries import building, library
 from nodes.types import Image
@@ -110,13 +111,16 @@ def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Dept
         ModelError: if the architecture is another one, or files are missing or do not fit it; says which.
     """
     del mode
-    quantity = _quantity(folder)
+    content = _configuration(folder)
+    quantity = _quantity(content, folder)
     torch, transformers = library("torch"), library("transformers")
     # Both set defaults of the process while they work.
     with building:
         try:
+            config = transformers.CONFIG_MAPPING[content["model_type"]].from_dict(without_fetching(content))
             network, found = transformers.AutoModelForDepthEstimation.from_pretrained(
                 folder,
+                config=config,
                 local_files_only=True,
                 trust_remote_code=False,
                 dtype=torch.float32,
@@ -126,7 +130,7 @@ def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Dept
             processor = transformers.AutoImageProcessor.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
             raise ModelError(
                 f"{folder}: transformers cannot load it ({_first_line(error)}); fetch or copy the model again"
             ) from None
@@ -139,32 +143,37 @@ def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Dept
     return DepthEstimator(network.to(device=device, dtype=getattr(torch, ref.dtype)), processor, quantity)
 
 
-def _quantity(folder: Path) -> Quantity:
-    """What the numbers of the network in a folder stand for.
+def _configuration(folder: Path) -> dict[str, Any]:
+    """What the config.json of a folder says, with the entry `model_type`."""
+    try:
+        content = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get("model_type"), str):
+        raise ModelError(
+            f"{folder}: a depth network is a folder with a config.json that says its model_type; "
+            f"name the folder"
+        )
+    return content
+
+
+def _quantity(content: Mapping[str, Any], folder: Path) -> Quantity:
+    """What the numbers of a network of this configuration stand for.
 
     DPT and MiDaS were trained on inverse depth (Ranftl and others 2020, 2021), as Depth Anything's relative
     models were; its metric models and GLPN give metres.
     """
-    file = folder / "config.json"
-    try:
-        content = json.loads(file.read_bytes())
-        architecture = content["model_type"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(
-            f"{folder}: a depth network is a folder with a config.json that says its model_type; "
-            f"name the folder"
-        ) from None
-    match architecture:
+    match content["model_type"]:
         case "depth_anything":
             return "distance" if content.get("depth_estimation_type") == "metric" else "inverse_depth"
         case "dpt":
             return "inverse_depth"
         case "glpn":
             return "distance"
-        case _:
+        case architecture:
             raise ModelError(
-                f"{file}: its model_type is {architecture!r}, which is no depth network that is known here; "
-                "there are depth_anything, dpt and glpn"
+                f"{folder / 'config.json'}: its model_type is {architecture!r}, no depth network that is "
+                "known here; there are depth_anything, dpt and glpn"
             )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published, load_state_dict
+from nodes.configurations import without_fetching
 from nodes.detector.checkpoint import KIND
 from nodes.libraries import building, library
 
@@ -112,7 +113,7 @@ def read_config(folder: Path) -> Any:
     if "quantization_config" in content:
         raise ModelError(f"{file}: the model is quantised; use the checkpoint with plain weights")
     try:
-        config = transformers.CONFIG_MAPPING[kind].from_dict(_without_fetching(content))
+        config = transformers.CONFIG_MAPPING[kind].from_dict(without_fetching(content))
     except Exception as error:
         raise ModelError(f"{file}: transformers cannot read it: {_first_line(error)}") from None
     return config
@@ -121,20 +122,6 @@ def read_config(folder: Path) -> Any:
 def label_names(config: Any) -> tuple[str, ...]:
     """The names of a model's classes in the order of its outputs."""
     return tuple(str(config.id2label[index]) for index in range(config.num_labels))
-
-
-def _without_fetching(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration that asks for no weights, kernels or code from elsewhere."""
-    left_out = ("auto_map", "attn_implementation", "_attn_implementation", "_attn_implementation_internal")
-    kept = {name: entry for name, entry in content.items() if name not in left_out}
-    for switch in ("use_pretrained_backbone", "pretrained"):
-        if switch in kept:
-            kept[switch] = False
-    if "disable_custom_kernels" in kept:
-        kept["disable_custom_kernels"] = True
-    if isinstance(backbone := kept.get("backbone_config"), Mapping):
-        kept["backbone_config"] = _without_fetching(cast("Mapping[str, Any]", backbone))
-    return kept
 
 
 def _network(folder: Path, config: Any, weights: dict[str, Tensor]) -> Any:

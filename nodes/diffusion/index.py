@@ -97,7 +97,7 @@ def _part(file: Path, name: str, entry: list[Any]) -> Part:
         raise ModelError(f"{file}: part {name!r} must be [library, class], not {entry!r}")
     library_name, class_name = entry
     found = _part_class(library_name, class_name)
-    if found is None or not callable(getattr(found, "from_pretrained", None)):
+    if found is None or not callable(getattr(found, "from_pretrained", None)) or _chooses_class(found):
         raise ModelError(
             f"{file}: part {name!r} is a {library_name}.{class_name}, which is no class of diffusers or "
             "transformers here; only these are loaded, never code that comes with a model"
@@ -115,6 +115,12 @@ def _part_class(library_name: str, class_name: str) -> type[Any] | None:
     if not library_name.isidentifier() or not hasattr(diffusers.pipelines, library_name):
         return None
     return _named(import_module(f"diffusers.pipelines.{library_name}"), class_name)
+
+
+def _chooses_class(part: type[Any]) -> bool:
+    """Whether a class builds others that the part's files name: models of any class, or whole pipelines."""
+    diffusers, auto = library("diffusers"), "transformers.models.auto.modeling_auto"
+    return part.__module__ == auto or issubclass(part, (diffusers.DiffusionPipeline, diffusers.AutoModel))
 
 
 def _renamed(library_name: str, class_name: str) -> type[Any] | None:

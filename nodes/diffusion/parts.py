@@ -24,12 +24,15 @@ def load_part(part: Part, dtype: torch.dtype, variant: str) -> Any:
     """
     with building, _told(part):
         if not is_network(part):
-            return part.type.from_pretrained(str(part.folder), local_files_only=True)
+            # Of transformers' tokenizers and processors, "Auto" ones would ask on the terminal.
+            refused = {"trust_remote_code": False} if _is_of_transformers(part) else {}
+            return part.type.from_pretrained(str(part.folder), local_files_only=True, **refused)
         files = files_of(part.folder, variant)
         loaded, found = part.type.from_pretrained(
             str(part.folder),
             dtype=dtype,
             local_files_only=True,
+            **({"config": _config_of(part)} if _is_of_transformers(part) else {}),
             use_safetensors=all(file.suffix == ".safetensors" for file in files),
             variant=variant if any(f".{variant}." in file.name for file in files) and variant else None,
             output_loading_info=True,
@@ -52,7 +55,7 @@ def build_part(part: Part, dtype: torch.dtype) -> Any:
         if issubclass(part.type, library("diffusers").ModelMixin):
             module = part.type.from_config(part.type.load_config(str(part.folder), local_files_only=True))
         else:
-            config = part.type.config_class.from_pretrained(str(part.folder), local_files_only=True)
+            config = _config_of(part)
             config.dtype = dtype
             module = part.type(config)
     if hasattr(module, "tie_weights"):
@@ -67,6 +70,20 @@ def build_part(part: Part, dtype: torch.dtype) -> Any:
 def is_network(part: Part) -> bool:
     """Whether a part has weights."""
     return issubclass(part.type, (library("diffusers").ModelMixin, library("transformers").PreTrainedModel))
+
+
+def _is_of_transformers(part: Part) -> bool:
+    return part.type.__module__.partition(".")[0] == "transformers"
+
+
+def _config_of(part: Part) -> Any:
+    """The configuration of a network of transformers, less the kernels that it may ask for.
+
+    A kernel is code, which transformers would fetch by its name from the hub.
+    """
+    config = part.type.config_class.from_pretrained(str(part.folder), local_files_only=True)
+    config._attn_implementation = config._experts_implementation = None  # noqa: SLF001 (of its parts too)
+    return config
 
 
 def _dtype_of(module: Any, name: str, parameter: Any, dtype: torch.dtype) -> torch.dtype:

@@ -192,6 +192,18 @@ def test_code_that_a_folder_brings_is_not_run(folders, tmp_path):
     assert not (folder / "ran").exists()
 
 
+def test_kernel_from_the_hub_and_weights_of_a_backbone_are_not_asked_for(folders, tmp_path):
+    folder = _copied(folders / "relative", tmp_path / "wrong")
+    backbone = json.loads((folder / "config.json").read_text())["backbone_config"]
+    named = {"_attn_implementation": "kernels-community/flash-attn"}
+    _change_config(folder, backbone_config=backbone | named, use_pretrained_backbone=True, **named)
+    changed, plain = (
+        depth_anything([picture(9, 9)], ref_of(each), ctx=Context.for_test())[0].nearness
+        for each in (folder, folders / "relative")
+    )
+    assert np.array_equal(changed, plain)
+
+
 def _copied(folder, to):
     to.mkdir()
     for file in folder.iterdir():

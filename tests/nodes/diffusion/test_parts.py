@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,27 @@ def test_pickled_weights_are_read_as_weights_alone(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     torch.save(module.state_dict(), tmp_path / "pytorch_model.bin")
     require_equal(Part("part", type(module), tmp_path), tmp_path, "bfloat16")
+
+
+@pytest.mark.parametrize("make", [clip_text, umt5])
+def test_kernel_that_a_configuration_asks_for_from_the_hub_is_not_used(make: Any, tmp_path: Path) -> None:
+    module = make()
+    module.save_pretrained(tmp_path)
+    file = tmp_path / "config.json"
+    asked = {"_attn_implementation": "kernels-community/flash-attn"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | asked))
+    require_equal(Part("part", type(module), tmp_path), tmp_path, "float32")
+
+
+def test_tokenizer_that_brings_code_is_refused_without_asking(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "evil.py").write_text(f"open({str(ran)!r}, 'w')\nclass Evil: pass\n")
+    asked = {"image_processor_type": "X", "auto_map": {"AutoImageProcessor": "evil.Evil"}}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(asked))
+    part = Part("feature_extractor", library("transformers").AutoImageProcessor, tmp_path)
+    with pytest.raises(ModelError, match="contains custom code"):
+        load_part(part, library("torch").float32, "")
+    assert not ran.exists()
 
 
 def test_a_file_that_changes_under_way_is_told(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ def test_another_pipeline_is_refused_with_both_names(folder: Path) -> None:
         ["os", "system"],
         ["diffusers", "nothing"],
         ["transformers", "pipeline"],
+        ["transformers", "AutoModel"],
+        ["diffusers", "DiffusionPipeline"],
         ["json"],
     ],
 )
