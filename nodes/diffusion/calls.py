@@ -42,7 +42,7 @@ class Steps:
         self._done += 1
         self._ctx.progress(min(self._done, self._total), self._total)
         if self._ctx.cancelled:
-            raise RuntimeError("the run is being stopped")
+            raise InterruptedError("the run is being stopped")
         return tensors
 
 

@@ -82,7 +82,8 @@ def diffusion(
     Raises:
         ModelError: if the model cannot be loaded, or is no inpainting pipeline.
         ValueError: if clip and masks differ in size or length, the pipeline does not take something that was
-            set, no step is left at this strength, or its safety checker refuses a frame.
+            set, no step is left at this strength, its safety checker refuses a frame, or what it paints is
+            no finite numbers, as when float16 overflows.
     """
     holes = region_of(video, region)
     if int(steps * strength) < 1:

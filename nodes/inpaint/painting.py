@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodes.diffusion.calls import noise_of, to_bytes
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -52,7 +54,8 @@ def paint(
         uint8 `[h, w, 3]` for each picture.
 
     Raises:
-        ValueError: if the pipeline does not take a wish, or its safety checker refuses a picture.
+        ValueError: if the pipeline does not take a wish, its safety checker refuses a picture, or pictures
+            have numbers that are not finite.
     """
     import numpy as np
 
@@ -64,7 +67,7 @@ def paint(
             "the safety checker of the pipeline refused a frame; "
             "take another seed or prompt, or a model without it"
         )
-    return list((np.asarray(result.images).clip(0, 1) * 255).round().astype(np.uint8))
+    return list(to_bytes(np.asarray(result.images)))
 
 
 def _arguments(
@@ -72,7 +75,6 @@ def _arguments(
     holes: Sequence[np.ndarray[Any, Any]],
     wishes: Wishes,
 ) -> dict[str, Any]:
-    import torch
     from PIL import Image as Pillow
 
     count, (height, width) = len(pictures), holes[0].shape
@@ -86,8 +88,7 @@ def _arguments(
         "num_inference_steps": wishes.steps,
         "guidance_scale": wishes.guidance_scale,
         "strength": wishes.strength,
-        # On the CPU whatever the device: noise is then the same everywhere.
-        "generator": [torch.Generator("cpu").manual_seed(wishes.seed) for _ in pictures],
+        "generator": noise_of([wishes.seed] * count),
         "output_type": "np",
     }
 

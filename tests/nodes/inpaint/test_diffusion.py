@@ -189,17 +189,30 @@ def test_model_without_an_index_is_refused(tmp_path):
         load_model(ref, "cpu", "resident")
 
 
-def test_safety_checker_that_refuses_a_frame_fails_the_call(ref):
-    ctx = holding("resident")
+def _overflow(pipeline):
+    """What float16 does to the VAE of some published models."""
+    next(pipeline.vae.decoder.parameters()).data.fill_(float("inf"))
+
+
+def _refuse(pipeline):
+    pipeline.run_safety_checker = lambda image, *_: (image, [True])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(_refuse, "safety checker of the pipeline refused a frame"), (_overflow, "numbers that are not finite")],
+)
+def test_frame_that_is_refused_or_no_numbers_fails_the_call(ref, change, message):
+    ctx = Context.for_test()
 
     @contextmanager
     def use(ref):
         held = load_model(ref, "cpu", "resident")
-        held._pipeline.run_safety_checker = lambda image, *_: (image, [True])
+        change(held._pipeline)
         yield held
 
     ctx._use = use
-    with pytest.raises(ValueError, match="safety checker of the pipeline refused a frame"):
+    with pytest.raises(ValueError, match=message):
         diffusion(clip(), region(), ref, **FEW, ctx=ctx)
 
 
