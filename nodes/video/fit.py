@@ -18,6 +18,9 @@ Fit = Literal["near", "crop", "pad", "paper"]
 SIDE_STEP = 64
 """Sides that "near" chooses are multiples of it: models were trained on such."""
 
+_MOST_AREA = 1.2
+"""As a share of the target's; of long photos, where a short side is rounded up, part of the length is cut."""
+
 _LARGEST_AS_IS = 1 << 22
 """Pixels up to which "paper" leaves the resizing to the pipeline, which takes some 100 bytes for each."""
 
@@ -142,8 +145,10 @@ def place_boxes(boxes: Boxes | None, at: Fitted) -> Boxes:
 def _near(photo: tuple[int, int], target: tuple[int, int], step: int) -> tuple[int, int]:
     """The size of about the target's area and the photo's shape; of a very long photo a part is seen."""
     area = target[0] * target[1]
-    wide = min(sqrt(area * photo[0] / photo[1]), area / step)
-    return max(step, round(wide / step) * step), max(step, round(area / wide / step) * step)
+    wide = min(max(sqrt(area * photo[0] / photo[1]), step), area / step)
+    across, down = (max(step, round(side / step) * step) for side in (wide, area / wide))
+    longest = max(step, int(_MOST_AREA * area / min(across, down)) // step * step)
+    return min(across, longest), min(down, longest)
 
 
 def _middle(photo: tuple[int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:

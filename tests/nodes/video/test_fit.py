@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nodes.types import Boxes, Categories
@@ -56,6 +56,8 @@ def test_frames_cut_to_their_window_have_the_size_of_the_photo_in_the_clip(fit: 
 
 
 @given(width=st.integers(1, 5000), height=st.integers(1, 5000), fit=st.sampled_from(FITS))
+@example(width=1, height=207, fit="near")
+@example(width=63, height=1, fit="near")
 def test_any_photo_gets_a_size_that_a_model_can_make(width: int, height: int, fit: Fit) -> None:
     at = fitted((width, height), (1024, 576), fit)
     left, top, right, bottom = at.window
