@@ -118,8 +118,9 @@ def train_detector(
     does not have counts with 0.
 
     `out` holds `config.json`, `model.safetensors` and `preprocessor_config.json`, for every tool that reads
-    transformers' layout; `log.csv`: step, epoch, losses (means since the row before), learning rate, seconds,
-    validation; `training.json`: settings, classes, seed, counts.
+    transformers' layout; `log.csv`: step, epoch, losses (means since the row before), learning rate,
+    validation; `training.json`: settings, classes, seed, counts. They tell no times, so that equal trainings
+    write equal files; seconds a step and the time left are logged while it runs.
 
     Raises:
         TrainingError: if there is no picture or no box, the streams do not match, or the loss diverges.
@@ -228,7 +229,7 @@ def _write_checkpoint(folder: Path, network: Any, processor: Any) -> None:
 def _write_facts(
     file: Path, settings: Settings, model: ModelRef, state: State, facts: Mapping[str, Any]
 ) -> None:
-    """Write what the training was, without times, so that equal trainings write equal files."""
+    """Write what the training was."""
     content = {
         "settings": asdict(settings),
         **facts,

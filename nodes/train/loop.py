@@ -81,12 +81,10 @@ def train(network: Module, plan: Plan) -> State:
     trainee.load(state.tensors)
     if state.step:
         _log.info("training goes on after step %d of %d", state.step, plan.total)
-    before = state.seconds
     clock = _Clock(begun, state.step, plan)
     while state.step < plan.total:
         losses = trainee.step(state.step)
         state.step += 1
-        state.seconds = before + time.monotonic() - begun
         _write_down(state, losses, plan, trainee)
         plan.progress(state.step, plan.total)
         clock.tell(state)
@@ -151,7 +149,6 @@ def _write_down(state: State, losses: Mapping[str, float], plan: Plan, trainee: 
                 "epoch": round(seen / len(plan.pictures), 4),
                 **means,
                 "learning_rate": trainee.rate(state.step - 1),
-                "seconds": round(state.seconds, 3),
                 **found,
             }
         )

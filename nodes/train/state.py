@@ -25,7 +25,6 @@ class State:
         pending: sums of what the next row of the log averages.
         recent: losses of the steps of the last epoch.
         best: the best validation mAP so far; -1 for none.
-        seconds: of training so far.
     """
 
     step: int = 0
@@ -34,7 +33,6 @@ class State:
     pending: dict[str, float] = field(default_factory=dict[str, float])
     recent: list[float] = field(default_factory=list[float])
     best: float = -1.0
-    seconds: float = 0.0
 
 
 def save_state(folder: Path, state: State) -> None:

@@ -39,26 +39,29 @@ train_detector(data.images, data.boxes, load_detector(folder, ctx=ctx), ctx=ctx,
 """
 
 
-def test_training_killed_twice_ends_with_the_weights_of_one_that_ran_through(
+def test_training_killed_and_then_stopped_ends_with_the_weights_of_one_that_ran_through(
     checkpoint, data, trained, tmp_path
 ):
     folder = checkpoint("rt_detr")
     whole = trained(folder, data, **PARAMS)
-    for last in (4, 9):
-        ended = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / "killed"), str(last)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-        )
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
-        assert (tmp_path / "killed" / "workdir" / "state.pt").is_file()
+    killed = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / "killed"), "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "killed" / "workdir" / "state.pt").is_file()
     steps: list[float] = []
     ctx = Context.for_test(seed=3, tmp=tmp_path / "killed")
     ctx._progress = lambda done, total: steps.append(done)
-    resumed = train_detector(data.images, data.boxes, load_detector(folder, ctx=ctx), ctx=ctx, **PARAMS)
-    assert steps == [9, 10, 11, 12]
+    ctx._cancelled = lambda: steps == [4, 5, 6, 7, 8]
+    ref = load_detector(folder, ctx=ctx)
+    with pytest.raises(InterruptedError):
+        train_detector(data.images, data.boxes, ref, ctx=ctx, **PARAMS)
+    resumed = train_detector(data.images, data.boxes, ref, ctx=ctx, **PARAMS)
+    assert steps == [*range(4, 13)]
     assert weights_of(resumed) == weights_of(whole)
     assert resumed.loss == whole.loss
 
