@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, node
 from nodes.depth.estimator import KIND
-
-Dtype = Literal["float32", "float16", "bfloat16"]
+from nodes.load.model_params import Dtype, Revision, Variant
 
 
 @node("load.depth", version=1, pure=False)
@@ -18,9 +17,9 @@ def load_depth(
         Param(help="hub id, such as depth-anything/Depth-Anything-V2-Small-hf, or folder"),
     ],
     *,
-    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
-    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
-    variant: Annotated[str, Param(help="of the weight files, such as fp16")] = "",
+    revision: Revision = "",
+    dtype: Dtype = "float32",
+    variant: Variant = "",
     ctx: Context,
 ) -> ModelRef:
     """Name a depth network: Depth Anything V1 or V2, relative or metric, DPT, MiDaS or GLPN.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, node
 from nodes.inpaint.pipeline import KIND
-
-Dtype = Literal["float32", "float16", "bfloat16"]
+from nodes.load.model_params import Dtype, PipelineClass, Revision, Variant
 
 
 @node("load.inpaint", version=1, pure=False)
@@ -18,18 +17,17 @@ def load_inpaint(
         Param(help="hub id, such as stable-diffusion-v1-5/stable-diffusion-inpainting, or folder"),
     ],
     *,
-    pipeline_class: Annotated[
-        str, Param(help="of diffusers, such as StableDiffusionInpaintPipeline; '' = what the model says")
-    ] = "",
-    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
-    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
-    variant: Annotated[str, Param(help="of the weight files, such as fp16")] = "",
+    pipeline_class: PipelineClass = "",
+    revision: Revision = "",
+    dtype: Dtype = "float32",
+    variant: Variant = "",
     ctx: Context,
 ) -> ModelRef:
     """Name an inpainting pipeline in the layout of diffusers.
 
     Any pipeline of diffusers works whose call takes `prompt`, `image` and `mask_image`. Nothing is loaded,
-    and nothing is fetched; the files are looked at, and hashed once.
+    and nothing is fetched; the files are looked at, and hashed once. What `doctor` tells to fetch of the
+    published ones is the variant fp16.
 
     Raises:
         ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;

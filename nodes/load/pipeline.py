@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, model, node
 from nodegraph.models import Mode
 from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
+from nodes.load.model_params import Dtype, PipelineClass, Revision, Variant
 
 KIND = "diffusers.pipeline"
-Dtype = Literal["float32", "float16", "bfloat16"]
 
 
 @model(KIND, modes=("resident", "swap", "chunked", "offload"))
@@ -29,16 +29,10 @@ def load_video_pipeline(
         str | Path, Param(help="hub id, such as Wan-AI/Wan2.1-I2V-14B-480P-Diffusers, or folder")
     ],
     *,
-    pipeline_class: Annotated[
-        str,
-        Param(
-            pattern=r"^[A-Za-z]?[A-Za-z0-9_]*$",
-            help='of diffusers, such as WanImageToVideoPipeline; "" = what model_index.json says',
-        ),
-    ] = "",
-    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
-    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
-    variant: Annotated[str, Param(help="of the weight files, such as fp16")] = "",
+    pipeline_class: PipelineClass = "",
+    revision: Revision = "",
+    dtype: Dtype = "float32",
+    variant: Variant = "",
     ctx: Context,
 ) -> ModelRef:
     """Name a pipeline of diffusers that makes clips of photos: Wan, CogVideoX, LTX, HunyuanVideo and so on.

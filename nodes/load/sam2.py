@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from nodegraph import Context, ModelRef, Param, node
 from nodegraph.models import ModelError
+from nodes.load.model_params import Revision
 from nodes.track.sam2_config import OFFICIAL, config_to_json, packaged_name, read_config
 
 
@@ -22,7 +23,7 @@ def load_sam2(
         Param(help="YAML file, or one of the sam2 library; empty: that of the folder or the official name"),
     ] = "",
     *,
-    revision: Annotated[str, Param(help="branch, tag or commit of a hub id")] = "",
+    revision: Revision = "",
     dtype: Annotated[
         Literal["float32", "bfloat16"],
         Param(help="to compute in; on a GPU the authors use bfloat16"),

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, model, node
 from nodegraph.models import Mode, Published
 from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
+from nodes.load.model_params import Dtype, Revision, Variant
 
 KIND = "diffusers.svd"
-Dtype = Literal["float32", "float16", "bfloat16"]
 
-_LICENCE = (
-    "Stability AI's non-commercial community licence, to be accepted on the model's page"
-)
+_LICENCE = "Stability AI's non-commercial community licence, to be accepted on the model's page"
 _FILES = ("*.json", "*.fp16.safetensors")
 _FP16_BYTES = 4_500_000_000
 
@@ -47,16 +45,16 @@ def load_svd(
         Param(help="hub id, such as stabilityai/stable-video-diffusion-img2vid-xt, or folder"),
     ],
     *,
-    revision: Annotated[str, Param(help="of a hub id: branch, tag or commit")] = "",
-    dtype: Annotated[Dtype, Param(help="of the weights and activations")] = "float32",
-    variant: Annotated[str, Param(help="of the weight files; fp16 is what doctor tells to fetch")] = "",
+    revision: Revision = "",
+    dtype: Dtype = "float32",
+    variant: Variant = "",
     ctx: Context,
 ) -> ModelRef:
     """Name a Stable Video Diffusion model, which makes a clip of a photo: 14 frames, or 25 ("xt").
 
     A folder in the layout of diffusers, or the id of one that the hub's cache has. Nothing is loaded, and
-    nothing is fetched; the files are looked at, and hashed once. `dtype` is free of what the files have:
-    float16 halves the memory, bfloat16 too where the device computes in it.
+    nothing is fetched; the files are looked at, and hashed once. float16 halves the memory, bfloat16 too
+    where the device computes in it. What `doctor` tells to fetch of the published ones is the variant fp16.
 
     Raises:
         ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;
