@@ -20,11 +20,14 @@ the small one, and 1140 to 1350 of the base one, at 518 × 518 to 518 × 784."""
 def depth_bytes(
     batch: int, image: Image | None = None, side: int | None = None, model: ModelRef | None = None
 ) -> int:
-    """Bytes that `depth.anything` works in: the network's activations, and 15 for each pixel of a photo."""
+    """Bytes that `depth.anything` works in: the network's activations, and 11 for each pixel of a photo.
+
+    And 4 a pixel for each map of a batch, since maps are held until it is done.
+    """
     seen = (side or _OWN_SIDE) ** 2 * 4 // 3
     share = 0.5 if model is not None and model.dtype in ("float16", "bfloat16") else 1
     pixels = 0 if image is None else image.size[0] * image.size[1]
-    return int(batch * seen * _BYTES_A_PIXEL * share) + pixels * 15
+    return int(batch * seen * _BYTES_A_PIXEL * share) + pixels * (11 + 4 * batch)
 
 
 @node("depth.anything", version=1, memory=depth_bytes)
@@ -66,7 +69,7 @@ def depth_anything(
 
     On a CPU a depth map is the same to the bit whatever shares its batch; on other devices photos that the
     network sees at one size pass together, which changes rounding. Working memory: about `1870 side²` bytes
-    for each photo that passes (half in 16 bits), and 15 bytes a pixel of the photo.
+    for each photo that passes (half in 16 bits), 11 bytes a pixel of the photo, and 4 a pixel for each map.
 
     Raises:
         ModelError: if the model cannot be loaded, or is no depth network.

@@ -29,7 +29,12 @@ def detect_people(
         float, Param(gt=1.005, le=2, help="factor between the sizes that are searched; less finds more")
     ] = 1.05,
     min_hits: Annotated[
-        int, Param(ge=0, le=100, help="a person is found at more than so many neighbouring places and sizes")
+        int,
+        Param(
+            ge=0,
+            le=100,
+            help="a person is found at more than so many neighbouring places and sizes; 0 = each is one",
+        ),
     ] = 2,
     max_detections: Annotated[int, Param(ge=1, le=1000, help="the best so many are kept")] = 100,
 ) -> Boxes:

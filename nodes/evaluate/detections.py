@@ -8,28 +8,30 @@ from nodegraph import Collected, Param, node
 from nodes.evaluate.coco_map import Scores, coco_map
 from nodes.types import Boxes
 
+MaxDetections = Annotated[
+    int, Param(ge=1, le=10_000, help="the best so many count, per class and picture; VisDrone has 500")
+]
+IgnoredOverlap = Annotated[
+    float | None,
+    Param(
+        gt=0, le=1, help="boxes of any class with this share inside ignore regions are left out; VisDrone 0.5"
+    ),
+]
+RegionClasses = Annotated[
+    list[str] | None, Param(help="classes of the ignore regions that ignored_overlap looks at; null = all")
+]
+LeftOut = Annotated[list[str] | None, Param(help="classes that are not scored")]
+
 
 @node("evaluate.detections", version=1)
 def evaluate_detections(
     detected: Collected[Boxes],
     truth: Collected[Boxes],
     *,
-    max_detections: Annotated[
-        int, Param(ge=1, le=10_000, help="the best so many count, per class and picture; VisDrone has 500")
-    ] = 100,
-    ignored_overlap: Annotated[
-        float | None,
-        Param(
-            gt=0,
-            le=1,
-            help="boxes of any class with this share inside ignore regions are left out; VisDrone 0.5",
-        ),
-    ] = None,
-    region_classes: Annotated[
-        list[str] | None,
-        Param(help="classes of the ignore regions that ignored_overlap looks at; null = all"),
-    ] = None,
-    left_out: Annotated[list[str] | None, Param(help="classes that are not scored")] = None,
+    max_detections: MaxDetections = 100,
+    ignored_overlap: IgnoredOverlap = None,
+    region_classes: RegionClasses = None,
+    left_out: LeftOut = None,
 ) -> Scores:
     """Score detected boxes against the true ones by COCO's mean average precision.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from nodegraph import Artifact, Collected, Context, ModelRef, Param, node
 from nodes.detector import Detected, Detector, predict, use_detector
 from nodes.evaluate.coco_map import Scores, coco_map
+from nodes.evaluate.detections import IgnoredOverlap, LeftOut, MaxDetections, RegionClasses
 from nodes.types import Boxes, Categories, Image
 
 if TYPE_CHECKING:
@@ -25,18 +27,10 @@ def evaluate_detector(
     threshold: Annotated[
         float, Param(ge=0, lt=1, help="detections below this score are left out; mAP asks for a low one")
     ] = 0.001,
-    max_detections: Annotated[
-        int, Param(ge=1, le=10_000, help="the best so many count, per class and picture; VisDrone has 500")
-    ] = 100,
-    ignored_overlap: Annotated[
-        float | None,
-        Param(gt=0, le=1, help="boxes with this share inside ignore regions are left out; VisDrone 0.5"),
-    ] = None,
-    region_classes: Annotated[
-        list[str] | None,
-        Param(help="classes of the ignore regions of ignored_overlap; null = all"),
-    ] = None,
-    left_out: Annotated[list[str] | None, Param(help="classes that are not scored")] = None,
+    max_detections: MaxDetections = 100,
+    ignored_overlap: IgnoredOverlap = None,
+    region_classes: RegionClasses = None,
+    left_out: LeftOut = None,
     ctx: Context,
 ) -> Scores:
     """Score an object detector on pictures by COCO's mean average precision.
@@ -64,7 +58,7 @@ def evaluate_detector(
             ignored_overlap=ignored_overlap,
             region_classes=region_classes or (),
             left_out=left_out or (),
-            progress=ctx.progress,
+            told=partial(_tell, ctx),
         )  # fmt: skip
 
 
@@ -79,9 +73,12 @@ def score_detector(
     ignored_overlap: float | None = None,
     region_classes: Collection[str] = (),
     left_out: Collection[str] = (),
-    progress: Callable[[float, float], None] | None = None,
+    told: Callable[[int, int], None] | None = None,
 ) -> Scores:
-    """COCO's measures of what a detector finds in the pictures of these keys; see `evaluate.detector`."""
+    """COCO's measures of what a detector finds in the pictures of these keys; see `evaluate.detector`.
+
+    `told` is called now and then with how many pictures are done, and of how many; it may raise.
+    """
     truth: list[Boxes] = []
     found: list[Boxes] = []
     known = Categories.of(*dict.fromkeys(detector.labels))
@@ -93,8 +90,8 @@ def score_detector(
         detected = predict(detector, pictures, threshold=threshold, max_detections=most)
         found += [_boxes(each, known) for each in detected]
         truth += [boxes[key].value for key in part]
-        if progress is not None:
-            progress(len(found), len(keys))
+        if told is not None:
+            told(len(found), len(keys))
     return coco_map(
         truth,
         found,
@@ -103,6 +100,13 @@ def score_detector(
         region_classes=region_classes,
         left_out=left_out,
     )
+
+
+def _tell(ctx: Context, done: int, total: int) -> None:
+    """Report how many pictures are done; stop where the run is being stopped."""
+    if ctx.cancelled:
+        raise InterruptedError("the run is being stopped")
+    ctx.progress(done, total)
 
 
 def _boxes(detected: Detected, categories: Categories) -> Boxes:

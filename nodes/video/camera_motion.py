@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from nodegraph import Param, node
-from nodes.types import Boxes, BoxTrack, Categories, Depth, Image, MaskTrack, Video
+from nodes.types import Boxes, BoxTrack, Depth, Image, MaskTrack, Video
 from nodes.video.camera_path import Easing, PathName, View, check_amplitude, ease, view_at
+from nodes.video.frames import no_boxes
 from nodes.video.outline import UNSEEN, SeenOutline, carry_box
 from nodes.video.warp import (
     Fill,
@@ -154,9 +155,7 @@ def _scene(image: Image, boxes: Boxes | None, depth: Depth | None, relief: float
     import numpy as np
 
     nearness = None if depth is None else _checked(depth, image.size)
-    if boxes is None:
-        none = np.zeros(0, np.float32)
-        boxes = Boxes(none.reshape(0, 4), none.astype(np.int64), none, Categories((), ()))
+    boxes = no_boxes() if boxes is None else boxes
     scale = min(1.0, longest / max(1, *image.size))
     if scale == 1:
         return _Scene(image.pixels, boxes, _inverse_depth(nearness, relief))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from math import lcm, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
-from nodes.types import Boxes, Categories
+from nodes.types import Boxes
+from nodes.video.frames import no_boxes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,8 +126,7 @@ def place_boxes(boxes: Boxes | None, at: Fitted) -> Boxes:
     import numpy as np
 
     if boxes is None:
-        nothing = np.zeros(0, np.float32)
-        return Boxes(nothing.reshape(0, 4), np.zeros(0, np.int64), nothing, Categories((), ()))
+        return no_boxes()
     left, top, right, bottom = at.view
     width, height = at.window[2] - at.window[0], at.window[3] - at.window[1]
     scale = np.array([width / (right - left), height / (bottom - top)] * 2)

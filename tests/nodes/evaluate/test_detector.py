@@ -111,6 +111,19 @@ def test_streams_without_a_common_item_or_class_are_refused(folder, images):
         score(folder, images, {"a": boxes_of([[1, 1, 9, 9]], ["car"], others)})
 
 
+def test_run_that_is_being_stopped_ends_before_the_pictures_do(folder):
+    many = {f"{index}": Image(np.zeros((8, 8, 3), np.uint8)) for index in range(9)}
+    truth = dict.fromkeys(many, boxes_of([[1, 1, 5, 5]], ["cat"]))
+    ctx = Context.for_test()
+    done: list[float] = []
+    ctx._progress = lambda count, total: done.append(count)
+    ctx._cancelled = lambda: bool(done)
+    model = load_detector(folder, ctx=ctx)
+    with pytest.raises(InterruptedError):
+        evaluate_detector(Stream.of(many), Stream.of(truth), model, ctx=ctx)
+    assert done == [8]
+
+
 def test_graph_trains_and_scores_and_a_second_run_calls_nothing(folder, tmp_path):
     def graph() -> Graph:
         g = Graph("train", seed=1)
