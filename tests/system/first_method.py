@@ -1,0 +1,142 @@
+"""A folder with photos and tiny checkpoints, where `graphs/spatiotemporal_detection.json` is run small.
+
+Commands run within this process, as `main` of the command line does, so that torch is imported once. The
+weights are random: they prove plumbing, not quality.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from nodegraph.cli import main
+from nodes.tiny.checkpoints import make_tiny_checkpoints
+
+ROOT = Path(__file__).parents[2]
+PHOTOS = ROOT / "examples/data/photos-mini"
+GRAPH = ROOT / "graphs/spatiotemporal_detection.json"
+TINY = ROOT / "graphs/values/tiny.json"
+OFFLINE = ROOT / "graphs/values/offline.json"
+
+VALUES = (TINY, "small.json")
+"""The overlays with which it runs on tiny checkpoints."""
+
+CHECKPOINTS = ("svd", "sam2", "depth", "inpaint", "detector")
+TRAINED_ON = ("chelsea.jpg", "china.jpg", "coffee.jpg")
+TESTED_ON = "rocket.jpg"
+"""Where `dataset.split` puts these photos."""
+
+SMALL: Mapping[str, Any] = {
+    "inputs": {"root": "data", "epochs": 1, "views": 1, "new_per_photo": 2.0},
+    "params": {
+        "depth_model": {"model": "tiny/depth"},
+        "inpaint_model": {"model": "tiny/inpaint"},
+        "svd": {"model": "tiny/svd"},
+        "sam2": {"model": "tiny/sam2"},
+        "detector": {"model": "tiny/detector"},
+        "moved": {"frames": 3},
+        "spatial": {"steps": 1, "side": 64},
+        "temporal": {"width": 128, "height": 64, "num_frames": 3, "num_inference_steps": 1},
+        "training": {"image_size": 64, "batch_size": 2},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    exit: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        return json.loads(self.stdout)
+
+    @property
+    def executed(self) -> dict[str, int]:
+        """How many calls each node executed, where any."""
+        nodes = self.json["nodes"]
+        return {name: node["executed"] for name, node in nodes.items() if node["executed"]}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """What each call that failed says, by node, or by node and item: `photos a.jpg`."""
+        told = self.json["errors"]
+        return {" ".join(filter(None, (each["node"], each["item"]))): each["message"] for each in told}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The folder: `data`, `tiny`, `small.json`, and what runs leave."""
+
+    folder: Path
+
+    def command(self, *arguments: str | Path) -> Ended:
+        """Run `nodegraph ARGUMENTS...` in the folder."""
+        out, err = io.StringIO(), io.StringIO()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NODEGRAPH_")}
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            patch.dict(os.environ, kept, clear=True),
+            patch.object(sys, "argv", ["nodegraph", *map(str, arguments)]),
+        ):
+            try:
+                main()
+                status = 0
+            except SystemExit as ended:
+                status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        return Ended(status, out.getvalue(), err.getvalue())
+
+    def run(self, *more: str | Path, values: Sequence[str | Path] = VALUES) -> Ended:
+        """Run the graph with overlays, for its result as JSON."""
+        return self.command("run", GRAPH, *overlays(values), "--json", *more)
+
+    def write(self, name: str, content: Mapping[str, Any]) -> str:
+        """Write a JSON file; gives its name."""
+        (self.folder / name).write_text(json.dumps(content))
+        return name
+
+    def take_photos(self, *names: str) -> None:
+        """Make `data` of some of the example photos."""
+        document = json.loads((PHOTOS / "annotations.json").read_text())
+        images = [image for image in document["images"] if image["file_name"] in names]
+        known = {image["id"] for image in images}
+        taken = [entry for entry in document["annotations"] if entry["image_id"] in known]
+        (self.folder / "data").mkdir(exist_ok=True)
+        for image in images:
+            shutil.copyfile(PHOTOS / image["file_name"], self.folder / "data" / image["file_name"])
+        self.write("data/annotations.json", document | {"images": images, "annotations": taken})
+
+    def copied(self, folder: Path) -> Site:
+        """A copy, elsewhere."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Site(folder)
+
+
+def overlays(files: Sequence[str | Path]) -> list[str | Path]:
+    """The arguments that lay files of values over a graph."""
+    return [word for file in files for word in ("--values", file)]
+
+
+def make_site(folder: Path, *photos: str, checkpoints: Sequence[str] = CHECKPOINTS) -> Site:
+    """A folder with some of the example photos and tiny checkpoints."""
+    site = Site(folder)
+    site.take_photos(*photos)
+    if checkpoints:
+        make_tiny_checkpoints(folder / "tiny", checkpoints)
+    site.write("small.json", SMALL)
+    return site
