@@ -60,11 +60,11 @@ class Detector:
 _FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 
 _PUBLISHED = (
-    Published("PekingU/rtdetr_r18vd", 81_000_000, "Apache 2.0", include=_FILES),
-    Published("PekingU/rtdetr_r50vd", 172_000_000, "Apache 2.0", include=_FILES),
-    Published("ustc-community/dfine-small-coco", 42_000_000, "Apache 2.0", include=_FILES),
-    Published("facebook/detr-resnet-50", 167_000_000, "Apache 2.0", include=_FILES),
-    Published("hustvl/yolos-tiny", 26_000_000, "Apache 2.0", include=_FILES),
+    Published("PekingU/rtdetr_r18vd", 81_000_000, "Apache-2.0", include=_FILES),
+    Published("PekingU/rtdetr_r50vd", 172_000_000, "Apache-2.0", include=_FILES),
+    Published("ustc-community/dfine-small-coco", 42_000_000, "Apache-2.0", include=_FILES),
+    Published("facebook/detr-resnet-50", 167_000_000, "Apache-2.0", include=_FILES),
+    Published("hustvl/yolos-tiny", 26_000_000, "Apache-2.0", include=_FILES),
 )
 """Trained on COCO. The bytes are about four for each parameter that the authors state."""
 
@@ -78,12 +78,15 @@ def load_detector_checkpoint(ref: ModelRef, folder: Path, device: str, mode: Mod
     checkpoint alone.
 
     Raises:
-        ModelError: if the folder is a single file, files are missing or damaged, or the model is no object
+        ModelError: if it is no folder of a detector, files are missing or damaged, or the model is no object
             detector that transformers knows.
     """
     del mode
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: a detector is a folder with {_CONFIGURATION}; name the folder")
+    if not (folder / _CONFIGURATION).is_file():
+        raise ModelError(
+            f"{folder}: a detector is a folder with {_CONFIGURATION}; name the folder of one that "
+            f"transformers reads"
+        )
     import torch
 
     config = read_config(folder)
