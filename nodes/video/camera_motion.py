@@ -101,7 +101,8 @@ def camera_motion(
     `visibility` is the share of the outline's area inside the frame, and with depth, times the share of
     the box's pixels there that nothing nearer hides. With depth, the outline lies at the median depth of the
     box's inner half. (Of boxes with a side above 128 pixels, 128 pixels of that side are looked at.) A box
-    of which nothing is visible is absent. Scores are 1. Regions to ignore are carried along like objects.
+    of which nothing is visible is absent. Of one that reaches outside the photo, the part inside is the
+    object. Scores are 1. Regions to ignore are carried along like objects.
     `revealed`: the pixels that no source pixel maps to; `inpaint.fill` or `inpaint.diffusion` fill them.
     Without `boxes` the track has no objects.
 
@@ -128,7 +129,7 @@ def camera_motion(
         outlines.append(seen)
     return CameraMotion(
         Video(pixels, float(fps)),
-        _first(scene),
+        scene.boxes,
         _truth(scene.boxes, outlines),
         MaskTrack(revealed, np.ones((1, frames), np.float32)),
     )
@@ -140,7 +141,7 @@ class _Scene:
 
     Attributes:
         pixels: uint8 `[H, W, 3]`, the photo.
-        boxes: in the photo, as they were given.
+        boxes: in the photo, cut at its edges; what lies outside has no area.
         inverse_depth: float32 `[H, W]`, or None for a plane at unit depth.
     """
 
@@ -158,12 +159,12 @@ def _scene(image: Image, boxes: Boxes | None, depth: Depth | None, relief: float
     boxes = no_boxes() if boxes is None else boxes
     scale = min(1.0, longest / max(1, *image.size))
     if scale == 1:
-        return _Scene(image.pixels, boxes, _inverse_depth(nearness, relief))
+        return _Scene(image.pixels, _inside(boxes, image.size), _inverse_depth(nearness, relief))
     size = (max(1, round(image.size[0] * scale)), max(1, round(image.size[1] * scale)))
     factors = np.array([size[0] / image.size[0], size[1] / image.size[1]] * 2, np.float32)
     return _Scene(
         cv2.resize(image.pixels, size, interpolation=cv2.INTER_AREA),
-        replace(boxes, xyxy=boxes.xyxy * factors),
+        _inside(replace(boxes, xyxy=boxes.xyxy * factors), size),
         _inverse_depth(None if nearness is None else _picked(nearness, size), relief),
     )
 
@@ -272,13 +273,11 @@ def _thinned(indices: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return indices[((np.arange(_MOST_POINTS) + 0.5) * len(indices) / _MOST_POINTS).astype(int)]
 
 
-def _first(scene: _Scene) -> Boxes:
-    """The boxes in the first frame, cut at its edges; what lies outside has no area."""
+def _inside(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """Boxes cut at a picture's edges; of one that lies outside no area is left."""
     import numpy as np
 
-    height, width = scene.pixels.shape[:2]
-    edges = np.array((width, height) * 2, np.float32)
-    return replace(scene.boxes, xyxy=scene.boxes.xyxy.clip(0, edges).astype(np.float32))
+    return replace(boxes, xyxy=boxes.xyxy.clip(0, np.array(size * 2, np.float32)).astype(np.float32))
 
 
 def _truth(boxes: Boxes, frames: Sequence[Sequence[SeenOutline]]) -> BoxTrack:

@@ -173,6 +173,14 @@ def test_first_has_the_photos_boxes_cut_at_its_edges_and_one_row_for_each():
     assert len(camera_motion(gradient(40, 30)).first) == 0
 
 
+def test_of_a_box_that_reaches_outside_the_photo_the_part_inside_is_the_object():
+    box = (90, 20, 140, 60)
+    photo = with_rectangle(120, 90, box)
+    clip = camera_motion(photo, boxes_of(box), frames=2, path="truck_right", fill="white")
+    assert np.abs(clip.boxes.xyxy[0, 1] - red_bounds(clip.out.frames[1])).max() <= 1
+    assert clip.boxes.visibility[0].tolist() == [1, 1]
+
+
 def test_regions_to_ignore_stay_regions_to_ignore():
     given = replace(boxes_of((5, 6, 20, 30), (1, 2, 9, 9)), ignore=np.array([False, True]))
     clip = camera_motion(gradient(40, 30), given)
