@@ -44,7 +44,7 @@ def load_visdrone(
     cut at the picture's edge, and one without any area inside is left out with a warning.
 
     `rows: results` reads a folder of result files instead, with a confidence of 0 to 1 as the score of each
-    box, and nothing to ignore.
+    box; nothing in them is to be ignored but boxes of category 0.
 
     One item fails alone, and by name, if its picture or annotation file is missing, ambiguous or leads out of
     `root`, the picture cannot be decoded, or a row is not of eight numbers, is negative, or is of an unknown
