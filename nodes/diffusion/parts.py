@@ -123,11 +123,18 @@ def _told(part: Part) -> Generator[None]:
         yield
     except ModelError:
         raise
+    except ImportError as error:
+        raise ModelError(
+            f"{part.folder}: a {part.type.__name__} needs a library that is missing: {_first_line(error)}"
+        ) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         if "out of memory" in str(error):
             raise
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ModelError(
-            f"{part.folder}: it cannot be loaded as a {part.type.__name__}: {reason}; "
+            f"{part.folder}: it cannot be loaded as a {part.type.__name__}: {_first_line(error)}; "
             "fetch or copy the model again"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

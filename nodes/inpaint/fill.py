@@ -39,6 +39,8 @@ def fill(
     holes = region_of(video, region)
     frames = np.empty_like(video.frames)
     for index, (frame, hole) in enumerate(zip(video.frames, holes, strict=True)):
+        if ctx.cancelled:
+            raise InterruptedError("the run is being stopped")
         frames[index] = fill_hole(frame, hole, method, radius)
         ctx.progress(index + 1, len(holes))
     return Video(frames, video.fps)

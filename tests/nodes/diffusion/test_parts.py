@@ -132,6 +132,12 @@ def test_tokenizer_that_brings_code_is_refused_without_asking(tmp_path: Path) ->
     assert not ran.exists()
 
 
+def test_part_of_a_library_that_is_not_installed_is_told_with_its_name(tmp_path: Path) -> None:
+    part = Part("unet", library("diffusers").OnnxRuntimeModel, tmp_path)
+    with pytest.raises(ModelError, match=r"needs a library that is missing: .*onnxruntime"):
+        load_part(part, library("torch").float32, "")
+
+
 def test_a_file_that_changes_under_way_is_told(tmp_path: Path) -> None:
     torch = library("torch")
     module = clip_text()
