@@ -41,7 +41,7 @@ class DepthEstimator:
     """
 
     def __init__(self, network: Any, processor: Any, quantity: Quantity) -> None:
-        self.quantity = quantity
+        self.quantity: Quantity = quantity
         self._network, self._processor = network, processor
 
     def parameters(self) -> Iterator[Tensor]:
