@@ -30,6 +30,18 @@ OFFLINE = ROOT / "graphs/values/offline.json"
 VALUES = (TINY, "small.json")
 """The overlays with which it runs on tiny checkpoints."""
 
+CROWD = tuple((4 + 16 * (index % 20), 4 + 16 * (index // 20), 12, 12) for index in range(300))
+"""300 boxes in a photo of 330 × 250 pixels."""
+
+ODD = ((60, 40, 1, 1), (-30, -20, 80, 60), (100, 70, 500, 500), (400, 300, 20, 20), (30, 50, 40, 30))
+"""In a photo of 120 × 90: one of a pixel, three that reach over its edge or lie beyond it, and a good one."""
+
+ONE_FRAME = (
+    *("--set", "moved.frames=1"),
+    *("--set", "spatial_views/views.skip_first=0", "--set", "temporal_views/views.skip_first=0"),
+)
+"""Clips of a single frame on the spatial axis, from which the frame is taken as a view."""
+
 CHECKPOINTS = ("svd", "sam2", "depth", "inpaint", "detector")
 TRAINED_ON = ("chelsea.jpg", "china.jpg", "coffee.jpg")
 TESTED_ON = "rocket.jpg"
@@ -120,6 +132,29 @@ class Site:
         for image in images:
             shutil.copyfile(PHOTOS / image["file_name"], self.folder / "data" / image["file_name"])
         self.write("data/annotations.json", document | {"images": images, "annotations": taken})
+
+    def add_photo(self, name: str, size: tuple[int, int], boxes: Sequence[Sequence[float]]) -> None:
+        """Add a photo of soft noise to `data`; its boxes, `[x, y, width, height]`, have the class id 1."""
+        import cv2
+        import numpy as np
+
+        coarse = np.random.default_rng(7).integers(0, 256, (12, 16, 3), np.uint8)
+        pixels = cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(self.folder / "data" / name), pixels)
+        self.add_entry(name, size, boxes)
+
+    def add_entry(self, name: str, size: tuple[int, int], boxes: Sequence[Sequence[float]]) -> None:
+        """Add a photo to the annotations alone."""
+        document = json.loads((self.folder / "data/annotations.json").read_text())
+        image_id = 1 + max(image["id"] for image in document["images"])
+        first = 1 + max(entry["id"] for entry in document["annotations"])
+        document["images"].append({"id": image_id, "file_name": name, "width": size[0], "height": size[1]})
+        common = {"image_id": image_id, "category_id": 1, "iscrowd": 0}
+        document["annotations"] += [
+            {"id": first + index, "bbox": list(box), "area": box[2] * box[3], **common}
+            for index, box in enumerate(boxes)
+        ]
+        self.write("data/annotations.json", document)
 
     def copied(self, folder: Path) -> Site:
         """A copy, elsewhere."""

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.system.first_method import (
+    CROWD,
     GRAPH,
+    ODD,
     OFFLINE,
+    ONE_FRAME,
     ROOT,
     TESTED_ON,
     TINY,
@@ -112,6 +115,16 @@ def test_another_least_quality_calls_no_generator_and_no_tracker(site):
     assert executed["spatial_views/good"] == executed["temporal_views/good"] == len(TRAINED_ON)
     made = {ended.json["nodes"][name]["type"] for name in executed}
     assert not made & {"video.svd", "inpaint.diffusion", "depth.anything", "track.sam2", "label.quality"}
+
+
+def test_clips_of_one_frame_and_odd_boxes_pass_every_model(site):
+    site.take_photos(TESTED_ON)
+    site.add_photo("many.jpg", (330, 250), CROWD)
+    site.add_photo("odd.jpg", (120, 90), ODD)
+    ended = site.run(*ONE_FRAME, "--set", "temporal.num_frames=1", "--target", "mixed")
+    assert (ended.exit, ended.failed) == (0, {})
+    assert ended.json["nodes"]["spatial_views/labels"]["items"] == 2
+    assert ended.json["nodes"]["temporal_views/labels"]["items"] == 2
 
 
 def test_dataset_without_models_is_exported_without_torch(first, tmp_path):
