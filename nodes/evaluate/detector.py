@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TOGETHER = 8
 
 
-@node("evaluate.detector", version=1)
+@node("evaluate.detector", version=2)
 def evaluate_detector(
     images: Collected[Image],
     boxes: Collected[Boxes],
@@ -43,11 +43,16 @@ def evaluate_detector(
     Raises:
         Drop: if no true box counts.
         ModelError: if the model is no detector, or cannot be loaded.
-        ValueError: if the streams have no picture, or no class, in common.
+        ValueError: if there is no picture, or the streams have no picture, or no class, in common.
         RuntimeError: if faster-coco-eval is not installed (extra `train`).
     """
     there = set(images.keys())
     keys = [key for key in boxes.keys() if key in there]  # noqa: SIM118 (a stream is no dict)
+    if not there and not len(boxes):
+        raise ValueError(
+            "there is no picture to score on: link streams that have some; a split of few pictures may leave "
+            "a part of it empty, which another share or seed changes"
+        )
     if not keys and there and len(boxes):
         raise ValueError("images and boxes have no item in common: link pictures and boxes of the same items")
     with use_detector(ctx, model) as detector:

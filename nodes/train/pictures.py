@@ -41,7 +41,10 @@ def matched_keys(images: Collected[Image | File], boxes: Collected[Boxes], what:
     """
     pictures, labelled = images.keys(), boxes.keys()
     if not pictures and not labelled:
-        raise TrainingError(f"{what}: there is no picture; link streams that have some")
+        raise TrainingError(
+            f"{what}: there is no picture; link streams that have some; a split of few pictures may leave a "
+            "part of it empty, which another share or seed changes"
+        )
     if lonely := next(iter(set(pictures) ^ set(labelled)), None):
         side = "boxes but no picture" if lonely in set(labelled) else "a picture but no boxes"
         raise TrainingError(
