@@ -20,7 +20,10 @@ _SPREAD = 0.012
 
 
 def draw_scores(rows: Sequence[Row], runs: Sequence[Run], *, measure: str, title: str) -> Figure:
-    """Means with their intervals per arm, against the share of real data; single runs as dots."""
+    """Means with their intervals per arm, against the share of real data; single runs as dashes.
+
+    With one share only, the arms stand side by side.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -28,8 +31,10 @@ def draw_scores(rows: Sequence[Row], runs: Sequence[Run], *, measure: str, title
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     arms = list(dict.fromkeys(row.arm for row in rows))
+    fractions = sorted({row.fraction for row in rows})
+    alone = len(fractions) == 1
     for index, arm in enumerate(arms):
-        shift = (index - (len(arms) - 1) / 2) * _SPREAD
+        shift = index - fractions[0] if alone else (index - (len(arms) - 1) / 2) * _SPREAD
         _draw_arm(
             axes,
             [row for row in rows if row.arm == arm],
@@ -37,12 +42,17 @@ def draw_scores(rows: Sequence[Row], runs: Sequence[Run], *, measure: str, title
             shift,
             _COLOURS[index % len(_COLOURS)],
         )
-    axes.set_xlabel("share of the real pictures")
+    if alone:
+        axes.set_xticks(range(len(arms)), arms)
+        axes.set_xlim(-0.6, len(arms) - 0.4)
+        axes.set_xlabel(f"arm, with {fractions[0]:.0%} of the real pictures")
+    else:
+        axes.set_xlim(left=0, right=1.05)
+        axes.set_xlabel("share of the real pictures")
+        axes.legend(frameon=False)
     axes.set_ylabel(measure)
-    axes.set_xlim(left=0, right=1.05)
     axes.set_ylim(bottom=0)
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(frameon=False)
     if title:
         axes.set_title(title)
     return figure

@@ -128,6 +128,15 @@ def test_files_hold_the_same_numbers_and_pictures_open(tmp_path):
     assert ET.parse(folder / "plot.svg").getroot().tag.endswith("svg")
 
 
+def test_plot_is_over_shares_where_there_are_several_and_else_over_arms(tmp_path):
+    def labels(scores):
+        plot = compared(tmp_path, scores=scores).out.folder / "plot.svg"
+        return [name in plot.read_text() for name in ("share of the real", "arm, with 50% of the real")]
+
+    assert labels(SCORES) == [False, True]
+    assert labels(SCORES | {"none/1/0": 0.5, "spatial/1/0": 0.6}) == [True, False]
+
+
 def test_same_scores_give_the_same_bytes(tmp_path):
     first, second = (compared(tmp_path).out for _ in range(2))
     for name in ("plot.png", "plot.svg", "results.json"):
