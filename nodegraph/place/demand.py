@@ -105,10 +105,11 @@ def cost_of(
     Working memory is taken from the first of these that there is:
 
     1. measured in the same circumstances, at any batch sizes: a line through the peaks ("measured");
-    2. measured on that kind of device in that mode with other shapes or another version, scaled by the number
-       of array elements ("estimated");
+    2. measured on that kind of device in that mode with as many array elements, or in another version
+       ("estimated");
     3. the node type's own estimate ("estimated");
-    4. measured on another kind of device or in another mode, scaled alike ("estimated");
+    4. measured with other shapes, on another kind of device or in another mode, scaled by the number of array
+       elements ("estimated");
     5. half of the weights or 32 bytes for each array element that goes in, whichever is more, for each item,
        and 256 MiB besides on all but a CPU ("assumed").
 
@@ -146,8 +147,9 @@ def _memory(
 ) -> tuple[int, int, Basis]:
     if evidence is not None and evidence.exact:
         return *fit_bytes(evidence.points), "measured"
-    near = evidence is not None and evidence.of[1:3] == wanted[1:3]
-    if estimate is not None and not near:
+    # Memory seldom grows evenly with the elements that go in: pictures are resized to what a network takes.
+    is_alike = evidence is not None and evidence.of[1:3] == wanted[1:3] and evidence.scale == 1.0
+    if estimate is not None and not is_alike:
         return *_of_estimate(estimate), "estimated"
     if evidence is not None:
         fixed, item = fit_bytes(evidence.points)

@@ -29,7 +29,7 @@ class TrackIou(NamedTuple):
     counted: int
 
 
-@node("evaluate.track_iou", version=1)
+@node("evaluate.track_iou", version=2)
 def track_iou(
     tracked: BoxTrack,
     truth: BoxTrack,
@@ -59,7 +59,7 @@ def track_iou(
     import numpy as np
 
     check_shapes(tracked, truth, source)
-    counts = truth.present & (truth.visibility >= np.float32(min_visibility))
+    counts = truth.present & ~truth.ignore[:, None] & (truth.visibility >= np.float32(min_visibility))
     counts[:, :skip_first] = False
     if not counts.any():
         raise Drop("no true box to compare with")

@@ -41,7 +41,7 @@ def diffusion(
     *,
     prompt: Annotated[str, Param(help="what is to be seen in the region")] = "",
     negative_prompt: Annotated[str, Param(help="what is not to be seen there")] = "",
-    steps: Annotated[int, Param(ge=1, le=1000, help="denoising steps at strength 1")] = 25,
+    num_inference_steps: Annotated[int, Param(ge=1, le=1000, help="denoising steps at strength 1")] = 25,
     guidance_scale: Annotated[
         float,
         Param(ge=0, le=50, help="how strictly the prompt is followed; 1 = without guidance, twice as fast"),
@@ -86,12 +86,12 @@ def diffusion(
             no finite numbers, as when float16 overflows.
     """
     holes = region_of(video, region)
-    if int(steps * strength) < 1:
-        raise ValueError(f"strength {strength:g} leaves no step of {steps}: raise strength or steps")
+    if int(num_inference_steps * strength) < 1:
+        raise ValueError(f"strength {strength:g} leaves no step of {num_inference_steps}: raise one of them")
     touched = [index for index, hole in enumerate(holes) if hole.any()]
     if not touched:
         return video
-    wishes = Wishes(prompt, negative_prompt, steps, guidance_scale, strength, ctx.seed)
+    wishes = Wishes(prompt, negative_prompt, num_inference_steps, guidance_scale, strength, ctx.seed)
     window = window_around(holes, margin, side)
     frames = video.frames.copy()
     groups = [touched[start : start + frames_at_once] for start in range(0, len(touched), frames_at_once)]

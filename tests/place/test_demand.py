@@ -130,9 +130,15 @@ def test_where_shapes_are_unknown_and_several_were_measured_the_largest_demand_i
     assert (found.item_bytes, found.memory_basis) == (170, "estimated")
 
 
-def test_a_measurement_with_other_shapes_goes_before_the_estimate_of_the_node_type():
+def test_the_estimate_of_the_node_type_goes_before_a_measurement_with_other_shapes():
     known = measured(HERE._replace(shapes="f4[32x64]"), {1: 100})
-    assert cost(known, estimate=lambda batch: 7 * batch).item_bytes == 200
+    assert cost(known, estimate=lambda batch: 7 * batch).item_bytes == 7
+    assert cost(known).item_bytes == 200
+
+
+def test_a_measurement_with_as_many_elements_goes_before_the_estimate_of_the_node_type():
+    known = measured(HERE._replace(shapes="f4[128x32]"), {1: 100})
+    assert cost(known, estimate=lambda batch: 7 * batch).item_bytes == 100
 
 
 @pytest.mark.parametrize("change", [{"device_kind": "cpu"}, {"mode": "swap"}])

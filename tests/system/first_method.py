@@ -56,7 +56,7 @@ SMALL: Mapping[str, Any] = {
         "sam2": {"model": "tiny/sam2"},
         "detector": {"model": "tiny/detector"},
         "moved": {"frames": 3},
-        "spatial": {"steps": 1, "side": 64},
+        "spatial": {"num_inference_steps": 1, "side": 64},
         "temporal": {"width": 128, "height": 64, "num_frames": 3, "num_inference_steps": 1},
         "training": {"image_size": 64, "batch_size": 2},
     },

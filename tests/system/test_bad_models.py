@@ -32,7 +32,11 @@ USES = {
     "svd": ("video.svd", {"image": "photos.image"}, {"width": 64, "height": 64, "num_inference_steps": 1}),
     "sam2": ("track.sam2", CLIP, {}),
     "depth": ("depth.anything", {"image": "photos.image"}, {}),
-    "inpaint": ("inpaint.diffusion", {"video": "clip", "region": "clip.revealed"}, {"steps": 1, "side": 64}),
+    "inpaint": (
+        "inpaint.diffusion",
+        {"video": "clip", "region": "clip.revealed"},
+        {"num_inference_steps": 1, "side": 64},
+    ),
     "detector": ("detect.objects", {"image": "photos.image"}, {}),
 }
 """A node type that loads a model of each kind, its other links, and its params."""

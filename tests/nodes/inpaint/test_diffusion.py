@@ -15,7 +15,7 @@ from nodes.tiny.depth import make_tiny_depth
 from nodes.tiny.inpaint import make_tiny_inpaint
 from nodes.types import MaskTrack, Video
 
-FEW = {"side": 64, "steps": 2}
+FEW = {"side": 64, "num_inference_steps": 2}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_every_mode_of_holding_the_model_paints_the_same_to_the_bit(ref, mode):
         {"prompt": "a cat", "guidance_scale": 1.0},
         {"strength": 0.5},
         {"margin": 8},
-        {"steps": 3},
+        {"num_inference_steps": 3},
     ],
 )
 def test_every_wish_changes_what_is_painted(ref, wish):
@@ -171,7 +171,7 @@ def test_run_that_is_being_stopped_ends_within_a_step(ref):
 
 def test_strength_that_leaves_no_step_is_refused(ref):
     with pytest.raises(ValueError, match=r"strength 0\.1 leaves no step of 5"):
-        diffusion(clip(), region(), ref, strength=0.1, steps=5, ctx=Context.for_test())
+        diffusion(clip(), region(), ref, strength=0.1, num_inference_steps=5, ctx=Context.for_test())
 
 
 def test_pipeline_that_is_no_inpainter_is_refused_with_what_to_do(folder):
