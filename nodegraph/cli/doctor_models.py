@@ -40,13 +40,14 @@ class NamedModel:
     published: Published | None = None
 
     def told(self) -> tuple[str, str, str]:
-        """Topic, what was found, and what is wrong with it."""
+        """Topic, what was found, and what is wrong with it; the command that fetches it is told apart."""
         from nodegraph.show.wording import size_text
 
         topic = f"model {self.place}"
         if self.ref is None:
             asked = f"{self.kind} from {self.source}, " if self.kind else ""
-            return topic, f"{asked}not there or not complete{self._offered()}", self.wrong
+            wrong = self.wrong.removesuffix(f": {self.fetch}") if self.fetch else self.wrong
+            return topic, f"{asked}not there or not complete{self._offered()}", wrong
         where = "@".join(filter(None, (self.source, self.ref.revision)))
         variant = f", variant {self.ref.variant}" if self.ref.variant else ""
         sizes = ", ".join(f"{mode} {size_text(size)}" for mode, size in self.sizes.items())

@@ -258,5 +258,7 @@ def _without_weights(folder: Path, variant: str) -> ModelError:
     there = _variants_there(folder)
     if variant:
         return ModelError(f"{folder}: it has no weights of variant {variant!r}{there}")
-    hint = "give one as variant" if there else f"expected {PIPELINE}, or config.json and model.safetensors"
+    expected = f"{PIPELINE}, or config.json and model.safetensors, or one .safetensors or .pt file"
+    what_to_do = "name the folder that holds the weights, or fetch the model again"
+    hint = "give one as variant" if there else f"expected {expected}; {what_to_do}"
     return ModelError(f"{folder}: it has no weights{there}; {hint}")

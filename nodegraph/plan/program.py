@@ -80,7 +80,7 @@ class Step:
 
     @property
     def is_source(self) -> bool:
-        """Whether it makes items from no link: what `--limit` and `--items` cut."""
+        """Whether it makes items from no link."""
         return self.fans_out and not self.feeds
 
 
@@ -142,6 +142,16 @@ class Program:
     def is_output(self) -> frozenset[int]:
         """The steps that the graph's outputs read."""
         return frozenset(step for _, step, _ in self.outputs)
+
+    @cached_property
+    def cut(self) -> frozenset[int]:
+        """The sources that `--limit` and `--items` cut: those that read data, or all where none does.
+
+        Beside data, a pure source is a list that the graph itself writes: the settings of an experiment.
+        """
+        sources = [step for step in self.steps if step.is_source]
+        reading = [step for step in sources if not step.type.pure]
+        return frozenset(step.index for step in reading or sources)
 
     def step(self, node: str) -> Step:
         """The step of a node id; KeyError if it does not take part."""

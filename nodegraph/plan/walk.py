@@ -246,7 +246,7 @@ class Walk:
         return self._take_items(step, identity, producer, found, why, index, table, cells)
 
     def _selected(self, step: Step) -> Selection:
-        return self._selection if step.is_source else EVERYTHING
+        return self._selection if step.index in self.program.cut else EVERYTHING
 
     def _listing(self, step: Step, row: Row | None) -> Producer | None:
         if row is None:

@@ -18,12 +18,22 @@ def text_report(run: Run) -> str:
 
 
 def failures_text(run: Run, *, indent: str = "  ") -> str:
-    """The failed calls as one table of node, item and error; long lists are cut and counted."""
-    shown = run.errors[:_SHOWN_ERRORS]
-    rows = [(error.node, error.item, f"{error.error}: {error.message}") for error in shown]
-    rest = len(run.errors) - len(rows)
+    """The failed calls as one table of node, item and error; long lists are cut and counted.
+
+    Calls of a node that failed with the same error are one row: the first item, and how many more.
+    """
+    items: dict[tuple[str, str], list[str]] = {}
+    for error in run.errors:
+        items.setdefault((error.node, f"{error.error}: {error.message}"), []).append(error.item)
+    shown = list(items.items())[:_SHOWN_ERRORS]
+    rows = [(node, _first_of(failed), error) for (node, error), failed in shown]
+    rest = len(run.errors) - sum(len(failed) for _, failed in shown)
     more = f"\n{indent}... and {rest:,} more" if rest else ""
     return table(rows, indent=indent) + more if rows else ""
+
+
+def _first_of(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{items[0]} and {len(items) - 1:,} more".lstrip()
 
 
 def _sections(run: Run) -> Iterator[str]:

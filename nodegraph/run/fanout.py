@@ -54,7 +54,7 @@ class FanOut:
         call = self._calls.prepare(frame, position, step)
         if call is None:
             return
-        selection = machine.selection if step.is_source else EVERYTHING
+        selection = machine.selection if step.index in machine.program.cut else EVERYTHING
         listing = self._listing(call)
         if isinstance(listing, Row):
             machine.hit(frame, position, step, call.key, listing)

@@ -12,7 +12,7 @@ NOTHING_MATCHES = "NothingMatches"
 
 def nothing_matches(program: Program, root: Frame, selection: Selection) -> list[CallError]:
     """An error for each source that has items, if the pattern lets no item of any source through."""
-    scopes = [scope for step, scope in sorted(root.scopes.items()) if program.steps[step].is_source]
+    scopes = [scope for step, scope in sorted(root.scopes.items()) if step in program.cut]
     if selection.pattern is None or any(scope.count or not scope.ended for scope in scopes):
         return []
     return [

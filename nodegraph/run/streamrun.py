@@ -44,7 +44,7 @@ def stream_run(scope: Scope) -> StreamRun:
 def write_listing(machine: Machine, scope: Scope, run: StreamRun) -> None:
     """Store the ordered (key, digests) list of a pure generator once every item is resolved."""
     step = run.call.step
-    cut = step.is_source and not machine.selection.is_all
+    cut = step.index in machine.program.cut and not machine.selection.is_all
     if not step.type.pure or run.listed or cut:
         return
     with machine.lock:

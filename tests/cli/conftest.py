@@ -44,6 +44,13 @@ def halve(
     return Halves(int(number * at), number - int(number * at))
 
 
+@node("demo.listed", version=1, pure=False)
+def listed(*, n: int) -> Stream[int]:
+    """Read numbers that may be others next time."""
+    for number in range(n):
+        yield Item(str(number), number)
+
+
 @node("demo.picky", version=1)
 def picky(number: int, *, bad: int = -1, dropped: int = -1) -> int:
     """Fail for one number and drop another."""

@@ -144,7 +144,10 @@ def test_what_can_be_fetched_is_told_with_size_licence_and_command(tmp_path, mon
     assert f"looked in {tmp_path / 'cache' / 'models--org--known'}" in found.wrong
     assert found.wrong.endswith(f"or fetch it (about 9.6 GB, licence: non-commercial): {fetch}")
     assert doctor(file, store=tmp_path / "store") == 1
-    assert capsys.readouterr().out.splitlines()[-2:] == [
+    told = capsys.readouterr()
+    (problem,) = told.err.splitlines()
+    assert problem.endswith("or fetch it (about 9.6 GB, licence: non-commercial)")
+    assert told.out.splitlines()[-2:] == [
         "what is missing can be fetched:",
         f"{fetch}  # about 9.6 GB",
     ]

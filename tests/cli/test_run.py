@@ -151,6 +151,23 @@ def test_limit_and_items_cut_the_sources(run_cli, demo_graph, demo_env):
     assert picked["outputs"]["total"] == {"value": 4}
 
 
+def test_limit_and_items_leave_lists_that_the_graph_itself_writes_beside_data(run_cli, write_graph, demo_env):
+    graph = write_graph(
+        {
+            "data": {"type": "demo.listed", "params": {"n": 9}},
+            "settings": {"type": "demo.count", "params": {"n": 3}},
+            "halved": {"type": "demo.picky", "links": {"number": "data"}},
+            "each": {"type": "demo.picky", "links": {"number": "settings"}},
+        },
+        {"halved": "halved", "each": "each"},
+    )
+    for cut in (("--limit", "2"), ("--items", "[78]")):
+        for _ in range(2):
+            nodes = json.loads(run_cli("run", graph, *cut, "--json", env=demo_env).stdout)["nodes"]
+            assert (nodes["halved"]["items"], nodes["each"]["items"]) == (2, 3)
+        assert nodes["settings"]["executed"] == 0
+
+
 def written_graph(write_graph, n: int):
     return write_graph(
         {
