@@ -1,4 +1,5 @@
-# Everything a person does has one command: make demo, models, test, lint, bench, acknowledge, clean.
+# Everything a person does has one command: make demo, models, test, lint, bench,
+# experiment, acknowledge, clean.
 # `demo` and `test` set up .venv from nothing; what is installed is pinned in constraints.txt.
 
 PYTHON ?= python3
@@ -6,7 +7,9 @@ BIN := .venv/bin
 # sam2 comes as a source: its build takes the pinned torch, and compiles nothing for CUDA.
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt SAM2_BUILD_CUDA=0 $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check install
 
-.PHONY: demo models test lint bench acknowledge clean
+EXPERIMENT := tests/benchmarks/detection.py
+
+.PHONY: demo models test lint bench experiment acknowledge clean
 
 demo: .venv/.installed
 	@$(BIN)/nodegraph run graphs/camera_motion.json
@@ -26,7 +29,12 @@ lint: .venv/.installed-dev
 	@$(BIN)/lint-imports --no-logo
 
 bench: .venv/.installed-bench
-	@set -e; for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $(filter-out $(EXPERIMENT),$(wildcard tests/benchmarks/*.py)); do \
+	    echo "== $$script"; $(BIN)/python "$$script"; done
+
+# What docs/experiment.md tells: trains a small detector twelve times, in under an hour of two cores.
+experiment: .venv/.installed-dev
+	@OMP_NUM_THREADS=1 $(BIN)/python $(EXPERIMENT)
 
 # Node types whose code changed and whose results did not, or whose version was raised: TYPES, or all of them.
 acknowledge: .venv/.installed-dev
