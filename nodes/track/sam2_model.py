@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published, Weights, load_state_dict
+from nodegraph.models.layout import PIPELINE, read_json
 from nodes.libraries import library
 from nodes.track.sam2_config import (
     OFFICIAL,
@@ -114,11 +115,30 @@ def _configuration(ref: ModelRef, folder: Path) -> tuple[Config, str]:
         return read_config(beside[0]), str(beside[0])
     name = packaged_name(_checkpoint(folder).name)
     if name is None:
+        if other := _other_model(folder):
+            raise ModelError(
+                f"{folder}: it holds {other}, and a SAM 2 checkpoint is expected; give one of the sam2 "
+                f"library, such as sam2.1_hiera_tiny.pt"
+            )
         raise ModelError(
             f"{folder}: there is no single YAML file that says how it is built, and the checkpoint has no "
             f"official name; give one as config: a YAML file, or {', '.join(OFFICIAL.values())}"
         )
     return _packaged(name)
+
+
+def _other_model(folder: Path) -> str:
+    """What a folder of diffusers or transformers says that it holds; "" if that may be SAM 2."""
+    if (folder / PIPELINE).is_file():
+        return f"a pipeline of diffusers, {read_json(folder / PIPELINE).get('_class_name')!r}"
+    content = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    match content:
+        case {"model_type": str(kind)} if not kind.startswith("sam2"):
+            return f"a model of the type {kind!r}"
+        case {"_class_name": str(class_name)}:
+            return f"a network of diffusers, {class_name!r}"
+        case _:
+            return ""
 
 
 def _packaged(name: str) -> tuple[Config, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,30 @@ def test_unknown_checkpoint_without_yaml_is_refused_with_what_there_is(folder: P
         load(find(folder))
     with pytest.raises(ModelError, match="config nothing: there is no such file"):
         find(folder, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("model_index.json", {"_class_name": "FluxPipeline"}, "a pipeline of diffusers, 'FluxPipeline'"),
+        ("config.json", {"model_type": "rt_detr"}, "a model of the type 'rt_detr'"),
+        ("config.json", {"_class_name": "AutoencoderKL"}, "a network of diffusers, 'AutoencoderKL'"),
+    ],
+)
+def test_folder_of_another_model_is_told_by_what_it_holds(folder: Path, file: str, content: Any, told: str):
+    ref = find(folder)
+    (folder / f"{NAME}.yaml").unlink()
+    (folder / file).write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="and a SAM 2 checkpoint is expected; give one") as caught:
+        load_sam2_video(replace(ref, config=""), folder, "cpu", "resident")
+    assert told in str(caught.value)
+
+
+def test_folder_of_sam2_without_a_yaml_is_no_other_model(folder: Path):
+    (folder / f"{NAME}.yaml").unlink()
+    (folder / "config.json").write_text(json.dumps({"model_type": "sam2_video"}))
+    with pytest.raises(ModelError, match="no single YAML file"):
+        load(find(folder))
 
 
 def test_refused_configuration_is_refused_before_anything_is_built(folder: Path, tmp_path: Path):
