@@ -15,7 +15,7 @@ CONVERT = "convert it to safetensors where you trust its source"
 
 _AGAIN = "fetch or copy the file again"
 _ZIP = b"PK\x03\x04"
-"""What torch tells its zip format by; `zipfile` reads an archive with a damaged beginning without complaint."""
+"""What torch tells its zip format by; `zipfile` finds its way around a damaged beginning."""
 
 
 def is_pickle(path: Path) -> bool:

@@ -121,6 +121,24 @@ def test_truncated_pickle_is_refused(tmp_path, tensors):
     assert "it is truncated" in refusal(tmp_path / "model.pt")
 
 
+@pytest.mark.parametrize("damaged", [4, 64, 300])
+def test_pickle_with_a_damaged_beginning_is_refused_with_what_to_do(tmp_path, tensors, damaged):
+    import torch
+
+    torch.save(tensors, tmp_path / "model.pt")
+    whole = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(bytes(damaged) + whole[damaged:])
+    assert refusal(tmp_path / "model.pt") == (
+        f"{tmp_path}/model.pt: it is damaged, or a checkpoint in torch's old format, which is not read; "
+        "fetch or copy the file again, or convert it to safetensors where you trust its source"
+    )
+
+
+def test_empty_pickle_is_refused_as_empty(tmp_path):
+    (tmp_path / "model.pt").touch()
+    assert refusal(tmp_path / "model.pt").endswith("it has 0 bytes; fetch or copy the file again")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
