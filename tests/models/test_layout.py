@@ -128,7 +128,8 @@ def test_variant_left_out_is_suggested(disk):
 
 def test_folder_without_weights_says_what_was_expected(tmp_path):
     assert refusal(tmp_path) == (
-        f"{tmp_path}: it has no weights; expected model_index.json, or config.json and model.safetensors"
+        f"{tmp_path}: it has no weights; expected model_index.json, or config.json and model.safetensors, or "
+        "one .safetensors or .pt file; name the folder that holds the weights, or fetch the model again"
     )
 
 
