@@ -155,9 +155,28 @@ def test_text_from_data_cannot_become_markup(render):
 
 
 def test_long_lists_of_failures_are_cut_and_counted():
-    errors = tuple(CallError("clip", str(index), "ValueError", "no", "") for index in range(1000))
+    errors = tuple(CallError("clip", str(index), "ValueError", f"no {index}", "") for index in range(1000))
     assert "... and 950 more" in text_report(make_run(errors=errors))
     assert "and 800 more" in html_report(make_run(errors=errors))
+
+
+def test_equal_errors_of_a_node_are_one_line_of_text():
+    failed = [("clip", "a", "no"), ("clip", "b", "cut"), ("clip", "c", "no"), ("mask", "c", "no")]
+    failed += [("clip", f"d{index}", "no") for index in range(1200)]
+    errors = tuple(CallError(node, item, "ValueError", message, "") for node, item, message in failed)
+    assert """
+failed
+  clip  a and 1,201 more  ValueError: no
+  clip  b                 ValueError: cut
+  mask  c                 ValueError: no
+
+warnings
+""" in text_report(make_run(errors=errors))
+
+
+def test_calls_in_rows_that_are_cut_are_counted():
+    errors = tuple(CallError("clip", str(index), "E", f"no {index % 60}", "") for index in range(120))
+    assert "... and 20 more" in text_report(make_run(errors=errors))
 
 
 def test_many_reasons_are_summed_up():
