@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -11,6 +12,8 @@ from nodes.types import Boxes, Image
 
 if TYPE_CHECKING:
     import numpy as np
+
+_log = logging.getLogger(__name__)
 
 Ratio = Annotated[float, Param(ge=0, le=1000, help="synthetic pictures of this source per real picture")]
 
@@ -61,11 +64,11 @@ def mix(
     with a share of them (`dataset.fraction`) only what could be made of that share.
 
     Of each source, `ratio` times the number of real pictures are drawn, evenly over photos: each gives one
-    before any gives a second. Where there are fewer, all are taken. `max_per_class` leaves out, in the order
-    in which they are drawn, pictures with which a class would have more objects; regions to ignore do
-    not count. Item keys are `real/KEY`, `first/KEY` and `second/KEY`, those of copies `real-2/KEY` and so
-    on. No picture is decoded for this, and nothing is copied. The paper (arXiv 2512.12508) states neither
-    ratio nor caps; ten views of an image are among its first experiments.
+    before any gives a second. Where there are fewer, all are taken, with a warning. `max_per_class` leaves
+    out, in the order in which they are drawn, pictures with which a class would have more objects; regions to
+    ignore do not count. Item keys are `real/KEY`, `first/KEY` and `second/KEY`, those of copies `real-2/KEY`
+    and so on. No picture is decoded for this, and nothing is copied. The paper (arXiv 2512.12508) states
+    neither ratio nor caps; ten views of an image are among its first experiments.
 
     Raises:
         ValueError: if of a source only the pictures or only the boxes are linked, or pictures lack boxes.
@@ -85,7 +88,10 @@ def mix(
     for source in sources:
         if source.images is None or source.boxes is None:
             continue
-        keys = _drawn(source.images.keys(), photos, round(source.ratio * len(photos)), rng)
+        wanted = round(source.ratio * len(photos))
+        keys = _drawn(source.images.keys(), photos, wanted, rng)
+        if len(keys) < wanted:
+            _warn_of_too_few(source, len(source.images.keys()), len(photos), wanted, len(keys))
         for key in _within_caps(keys, source.boxes, counts, max_per_class):
             entries.append((f"{source.name}/{key}", source.images[key], source.boxes[key]))
     for index in rng.permutation(len(entries)):
@@ -109,6 +115,14 @@ def _check_boxes(name: str, images: Collected[Image], boxes: Collected[Boxes]) -
             f"{name} has {len(missing)} pictures without boxes, {missing[0]!r} for one: link boxes of the "
             "same items; a picture without objects has empty ones"
         )
+
+
+def _warn_of_too_few(source: _Source, given: int, real: int, wanted: int, found: int) -> None:
+    _log.warning(
+        "%s_ratio %g asks for %d pictures made of the %d real ones, and %d of the %d in %s_images are: "
+        "all are taken; make more of each picture or lower %s_ratio",
+        source.name, source.ratio, wanted, real, found, given, source.name, source.name,
+    )  # fmt: skip
 
 
 def _drawn(keys: Sequence[str], photos: set[str], count: int, rng: np.random.Generator) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from nodegraph import Collected, Item, Param, Stream, node
 from nodes.load.annotated import AnnotatedImage
 from nodes.types import Boxes, Image
+
+_log = logging.getLogger(__name__)
 
 Part = Literal["train", "test"]
 
@@ -29,11 +32,20 @@ def split(
 
     A picture's part depends on its item key and the seed alone: two nodes with equal settings but for `part`
     share no picture and leave none out, and a picture that is added moves no other. Each falls into the test
-    part with the probability `test_share` (by BLAKE3), so a small set may be off that share.
+    part with the probability `test_share` (by BLAKE3), so a small set may be off that share. A part that
+    gets no picture at all is told as a warning.
     """
-    for key in _in_both(images, boxes):
-        if (_place(key, split_seed, "split") < test_share) == (part == "test"):
-            yield _pass_on(images, boxes, key)
+    keys = _in_both(images, boxes)
+    chosen = [key for key in keys if (_place(key, split_seed, "split") < test_share) == (part == "test")]
+    if keys and not chosen:
+        change = "raise" if part == "test" else "lower"
+        _log.warning(
+            "none of the %d pictures are in the %s part: %s test_share (%g) or give another split_seed (%d), "
+            "the same for both parts",
+            len(keys), part, change, test_share, split_seed,
+        )  # fmt: skip
+    for key in chosen:
+        yield _pass_on(images, boxes, key)
 
 
 @node("dataset.fraction", version=1)

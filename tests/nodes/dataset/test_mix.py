@@ -37,8 +37,19 @@ def test_every_photo_gives_one_picture_before_any_gives_a_second(pictures):
     assert sorted(key.split("/clip")[0] for key in drawn) == [f"first/{key}" for key in REAL]
 
 
-def test_all_are_taken_where_there_are_fewer_than_the_ratio_asks_for(pictures):
+def test_all_are_taken_with_a_warning_where_there_are_fewer_than_the_ratio_asks_for(pictures, caplog):
     assert len(mixed(pictures, first_ratio=10)) == 3 + 12
+    (told,) = caplog.messages
+    assert told == (
+        "first_ratio 10 asks for 30 pictures made of the 3 real ones, and 12 of the 16 in first_images are: "
+        "all are taken; make more of each picture or lower first_ratio"
+    )
+
+
+def test_enough_pictures_and_ratio_0_are_no_warning(pictures, caplog):
+    mixed(pictures, first_ratio=4)
+    mixed(pictures, first=[], first_ratio=0)
+    assert caplog.messages == []
 
 
 def test_both_sources_are_drawn_by_their_own_ratio(pictures):

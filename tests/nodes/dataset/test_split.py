@@ -27,6 +27,24 @@ def test_another_seed_gives_other_parts(pictures):
     assert first != second
 
 
+@pytest.mark.parametrize(
+    ("part", "share", "change"), [("test", 0.0001, "raise test_share"), ("train", 0.9999, "lower test_share")]
+)
+def test_part_that_stays_empty_is_a_warning_with_what_to_change(pictures, caplog, part, share, change):
+    assert keys_of(split(*pictures(KEYS[:3]), part=part, test_share=share, split_seed=7)) == []
+    (told,) = caplog.messages
+    assert told == (
+        f"none of the 3 pictures are in the {part} part: {change} ({share}) or give another split_seed (7), "
+        "the same for both parts"
+    )
+
+
+def test_parts_with_pictures_and_parts_of_nothing_are_no_warning(pictures, caplog):
+    keys_of(split(*pictures([])))
+    keys_of(split(*pictures(KEYS), part="test"))
+    assert caplog.messages == []
+
+
 def test_pictures_without_boxes_in_the_other_stream_are_in_no_part(pictures):
     images, boxes = pictures(KEYS)
     few = Stream.of({key: boxes[key].value for key in KEYS[:10]})
