@@ -161,6 +161,8 @@ def _report(terminal: Terminal, result: Run, swept: Sweep | None, *, traceback: 
         _print_combinations(terminal, swept)
     elif not terminal.json:
         _print_outputs(terminal, result)
+    if result.ok and any(output.missing for output in result.outputs.values()):
+        _say_what_was_dropped(terminal, result)
     terminal.say(f"report: {_shown(result.folder / 'report.html')}")
     if result.errors:
         terminal.error(f"\n{terminal.styled('failed calls', 'bold')}\n{failures_text(result)}")
@@ -169,6 +171,15 @@ def _report(terminal: Terminal, result: Run, swept: Sweep | None, *, traceback: 
             terminal.error(f"\n{error.node} {error.item}\n{error.traceback.rstrip()}")
     if not (result.ok or _matches_nothing(result)):
         terminal.error(f"\nto resume: {resume_command(sys.argv[1:])}")
+
+
+def _say_what_was_dropped(terminal: Terminal, result: Run) -> None:
+    """Why an output was not made although nothing failed."""
+    from nodegraph.report.rows import why_dropped
+
+    for name, node in result.nodes.items():
+        if node.drop_reasons:
+            terminal.warn(f"{name} left {node.dropped} of {node.items} out: {why_dropped(node)}")
 
 
 def _matches_nothing(result: Run) -> bool:

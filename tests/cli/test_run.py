@@ -37,6 +37,13 @@ def test_text_of_several_lines_is_printed_as_it_is(run_cli, write_graph, demo_en
     assert run_cli("run", graph, "--quiet", env=demo_env).stdout == 'one  "one"\n\ntable\n| a |\n| 1 |\n'
 
 
+def test_output_that_is_not_made_is_told_with_what_was_dropped(run_cli, write_graph, demo_env):
+    node = {"type": "demo.picky", "params": {"number": 3, "dropped": 3}}
+    ended = run_cli("run", write_graph({"picky": node}, {"number": "picky"}), env=demo_env)
+    assert (ended.exit, ended.stdout) == (0, "number  not made\n")
+    assert "warning: picky left 1 of 1 out: not wanted" in ended.stderr
+
+
 def test_second_run_executes_nothing_and_gives_the_same_outputs(run_cli, demo_graph, demo_env):
     first = json.loads(run_cli("run", demo_graph, "--json", env=demo_env).stdout)
     second = json.loads(run_cli("run", demo_graph, "--json", env=demo_env).stdout)
