@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nodegraph.node.signature import InputPort, NodeType, to_json
-from nodegraph.types.ports import Arity, Scalar, Type, accepts, is_optional
+from nodegraph.types.ports import Arity, OneOf, Scalar, Type, accepts, is_optional
 
 _EXAMPLE_PARAMS = 4
 _SAMPLES: dict[str, Any] = {"bool": True, "int": 1, "float": 0.5, "str": "text", "path": "folder", "json": {}}
@@ -133,6 +133,10 @@ def _sample(port: InputPort) -> Any:
         return _SAMPLES[port.type.name]
     if is_optional(port.type):
         return None
+    if isinstance(port.type, OneOf):
+        scalars = [member for member in port.type.members if isinstance(member, Scalar)]
+        if scalars:
+            return _SAMPLES[scalars[0].name]
     schema = port.adapter.json_schema()
     if "enum" in schema or "const" in schema:
         return schema.get("const", next(iter(schema.get("enum", [None]))))

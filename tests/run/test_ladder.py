@@ -54,7 +54,7 @@ def test_the_steps_are_taken_in_the_designed_order():
 
 
 def test_costs_known_by_then_say_how_many_items_a_leaner_mode_and_another_device_begin_with():
-    modes: Modes = {"cuda:0": MODES, "cuda:1": ("swap",)}
+    modes: Modes = {"cuda:0": ("resident", "swap", "offload"), "cuda:1": ("swap",)}
     batches = {("cuda:0", "swap"): 2, ("cuda:0", "offload"): 100, ("cuda:1", "swap"): 0}
     attempts = climbed(
         Attempt(4, "resident", "cuda:0", freed=True),

@@ -42,7 +42,7 @@ def spatial_axis(models, amplitude):
         region=moved.revealed,
         model=pipeline,
         side=64,
-        steps=1,
+        num_inference_steps=1,
         guidance_scale=1.0,
     )
     filled = g.add(fill, id="filled", video=moved.out, region=moved.revealed)
