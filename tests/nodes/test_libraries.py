@@ -22,9 +22,7 @@ print("imported")
 
 
 def test_a_library_that_is_not_installed_is_named_with_what_installs_it():
-    with pytest.raises(
-        ModelError, match=r"no_such_library is not installed.*pip install"
-    ):
+    with pytest.raises(ModelError, match=r"no_such_library is not installed.*pip install"):
         library("no_such_library")
 
 

@@ -117,9 +117,7 @@ def test_written_boxes_lie_in_their_picture_to_the_last_bit(rows, width, picture
 
 
 # pycocotools 2.0.11 passes arrays to NumPy 2 in the manner of NumPy 1.
-@pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn.t accept a copy:DeprecationWarning"
-)
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn.t accept a copy:DeprecationWarning")
 def test_region_to_ignore_is_a_crowd_that_pycocotools_draws(picture, boxes, tmp_path, capsys):
     from pycocotools import coco as independent
 
