@@ -101,8 +101,13 @@ class Shelf:
     def _enter(self, source: Path, digest: bytes) -> None:
         """Move a complete file to its place and record it."""
         place = self._folder.place(source, digest)
-        # Only now: renaming changes the ctime.
-        self._settling.add(Content.of(digest, self._kind, place.lstat()))
+        try:
+            # Only now: renaming changes the ctime.
+            stat = place.lstat()
+        except FileNotFoundError:
+            # Another process made room meanwhile: as if it had been evicted a moment later.
+            return
+        self._settling.add(Content.of(digest, self._kind, stat))
 
     def _missing(self, digest: bytes) -> None:
         """Account for a file that is not there: evicted, or lost."""
