@@ -25,7 +25,7 @@ class NamedModel:
         kind, source: what the node asked for; "" if it did not come to that.
         ref: the model; None if it is not there or not whole.
         sizes: bytes of weights on a device by mode.
-        wrong: what is wrong and what to do, or "".
+        wrong: what is wrong and what to do, or ""; without the command in `fetch`.
         fetch: the command that fetches a model of the hub that is not here, or "".
         published: what is known of it as one that people can fetch.
     """
@@ -40,14 +40,13 @@ class NamedModel:
     published: Published | None = None
 
     def told(self) -> tuple[str, str, str]:
-        """Topic, what was found, and what is wrong with it; the command that fetches it is told apart."""
+        """Topic, what was found, and what is wrong with it."""
         from nodegraph.show.wording import size_text
 
         topic = f"model {self.place}"
         if self.ref is None:
             asked = f"{self.kind} from {self.source}, " if self.kind else ""
-            wrong = self.wrong.removesuffix(f": {self.fetch}") if self.fetch else self.wrong
-            return topic, f"{asked}not there or not complete{self._offered()}", wrong
+            return topic, f"{asked}not there or not complete{self._offered()}", self.wrong
         where = "@".join(filter(None, (self.source, self.ref.revision)))
         variant = f", variant {self.ref.variant}" if self.ref.variant else ""
         sizes = ", ".join(f"{mode} {size_text(size)}" for mode, size in self.sizes.items())
@@ -87,6 +86,7 @@ def models_of(graph: CheckedGraph) -> Iterator[NamedModel]:
     Of weights the headers and sizes of files are read, so that missing and truncated ones are found; contents
     are not hashed, which may take minutes.
     """
+    from nodegraph.models.errors import NotHere
     from nodegraph.models.loading import model_sizes
     from nodegraph.plan.compile import compile_program
     from nodegraph.plan.naming import models_named, names_models
@@ -102,7 +102,9 @@ def models_of(graph: CheckedGraph) -> Iterator[NamedModel]:
             sizes = [model_sizes(ref) for ref in refs]
         except Exception as error:
             # The node's own function runs here: whatever it raises is what is wrong with its model.
-            wrong, fetch = str(error) or type(error).__name__, getattr(error, "fetch", "")
+            wrong, fetch = str(error) or type(error).__name__, ""
+            if isinstance(error, NotHere):
+                wrong, fetch = error.reason, error.fetch
             known = _published(search.kind, search.source)
             yield NamedModel(step.id, search.kind, search.source, None, {}, wrong, fetch, known)
             continue
@@ -140,28 +142,11 @@ class _Search:
         self.kind = ""
         self.source = ""
 
-    def __call__(
-        self,
-        kind: str,
-        source: str | Path,
-        *,
-        revision: str = "",
-        dtype: str = "float32",
-        variant: str = "",
-        config: str = "",
-    ) -> ModelRef:
+    def __call__(self, kind: str, source: str | Path, **given: str) -> ModelRef:
         from nodegraph.models.find import find_model
 
         self.kind, self.source = kind, str(source)
-        return find_model(
-            kind,
-            source,
-            revision=revision,
-            dtype=dtype,
-            variant=variant,
-            config=config,
-            digest_of=_stat_digest,
-        )
+        return find_model(kind, source, **given, digest_of=_stat_digest)
 
 
 def _stat_digest(path: Path) -> bytes:

@@ -11,11 +11,13 @@ class NotHere(ModelError):
     """A model of the hub that is not on this machine.
 
     Attributes:
+        reason: which, where it was looked for, and what to do.
         fetch: the command that fetches it.
     """
 
-    def __init__(self, message: str, fetch: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, fetch: str) -> None:
+        super().__init__(f"{reason}: {fetch}")
+        self.reason = reason
         self.fetch = fetch
 
 

@@ -56,7 +56,7 @@ def hub_snapshot(
     known = f" ({download_text(published.nbytes)}, licence: {published.licence})" if published else ""
     raise NotHere(
         f"model {model}: {what} is not on this machine (looked in {cached}); nodegraph does not use the "
-        f"network: give a folder, or fetch it{known}: {fetch}",
+        f"network: give a folder, or fetch it{known}",
         fetch,
     )
 

@@ -40,15 +40,7 @@ class FindModel(Protocol):
         ...
 
 
-def _find_by_content(
-    kind: str,
-    source: str | Path,
-    *,
-    revision: str = "",
-    dtype: str = "float32",
-    variant: str = "",
-    config: str = "",
-) -> ModelRef:
+def _find_by_content(kind: str, source: str | Path, **given: str) -> ModelRef:
     """Find a model, hashing its files anew."""
     from blake3 import blake3
 
@@ -57,9 +49,7 @@ def _find_by_content(
     def digest_of(path: Path) -> bytes:
         return blake3().update_mmap(path).digest()
 
-    return find_model(
-        kind, source, revision=revision, dtype=dtype, variant=variant, config=config, digest_of=digest_of
-    )
+    return find_model(kind, source, **given, digest_of=digest_of)
 
 
 @contextmanager
