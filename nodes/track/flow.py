@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from nodegraph import Param, node
+from nodes.first_masks import check_first_masks
 from nodes.track.dense_flow import Preset
 from nodes.track.follow_clip import Motion, follow_clip
 from nodes.track.motion_model import at_scale
@@ -66,7 +67,8 @@ def track_flow(
     """
     import numpy as np
 
-    _check_masks(masks, len(boxes), video.size)
+    if masks is not None:
+        check_first_masks(masks, len(boxes), video.size)
     regions = _regions(boxes, masks, video.size)
     greys = _greys(video, flow_side)
     small = (greys[0].shape[1], greys[0].shape[0])
@@ -79,19 +81,6 @@ def track_flow(
     return Tracked(
         _box_track(boxes, masks, frames, video.size), _mask_track(boxes, masks, frames, video.size)
     )
-
-
-def _check_masks(masks: MaskTrack | None, objects: int, size: tuple[int, int]) -> None:
-    if masks is None:
-        return
-    count, frames, height, width = masks.masks.shape
-    if count != objects:
-        raise ValueError(f"masks has {count} objects but boxes has {objects}: link masks of the same objects")
-    if not frames or (width, height) != size:
-        raise ValueError(
-            f"masks has {frames} frames of {width}×{height}, the clip is {size[0]}×{size[1]}: "
-            "link masks of the clip's first frame"
-        )
 
 
 def _regions(boxes: Boxes, masks: MaskTrack | None, size: tuple[int, int]) -> list[np.ndarray[Any, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nodes.first_masks import check_first_masks
 from nodes.label.agreement import tight_bounds
 from nodes.label.masks import boxes_from_masks
 from nodes.track.flow import Tracked
@@ -49,16 +50,7 @@ def first_masks(video: Video, boxes: Boxes, masks: MaskTrack | None) -> np.ndarr
     width, height = video.size
     if masks is None:
         return np.zeros((len(boxes), height, width), dtype=bool)
-    objects, frames = masks.masks.shape[:2]
-    if objects != len(boxes):
-        raise ValueError(
-            f"masks has {objects} objects but boxes has {len(boxes)}: link masks of the same objects"
-        )
-    if not frames or masks.masks.shape[2:] != (height, width):
-        raise ValueError(
-            f"masks has {frames} frames of {masks.masks.shape[3]}×{masks.masks.shape[2]}, the clip is "
-            f"{width}×{height}: link masks of the clip's first frame"
-        )
+    check_first_masks(masks, len(boxes), video.size)
     return masks.masks[:, 0]
 
 

@@ -8,6 +8,7 @@ from math import cos, exp, radians, sin
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from nodegraph import Context, Param, node
+from nodes.first_masks import check_first_masks
 from nodes.types import Boxes, BoxTrack, Image, MaskTrack, Video
 from nodes.video.layers import Matte, Scene, draw, take_apart
 from nodes.video.outline import carry_outline, outline_of, rounded_outline
@@ -97,7 +98,8 @@ def object_motion(
     """
     import numpy as np
 
-    _check_masks(masks, len(boxes), image.size)
+    if masks is not None:
+        check_first_masks(masks, len(boxes), image.size, "this very photo")
     photo, first, regions = _at_size(image, boxes, masks, max_side)
     cut = cut_scene(photo, first, regions)
     rng = ctx.rng()
@@ -364,16 +366,3 @@ def _smaller(region: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[
     import numpy as np
 
     return cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-
-
-def _check_masks(masks: MaskTrack | None, objects: int, size: tuple[int, int]) -> None:
-    if masks is None:
-        return
-    count, frames, height, width = masks.masks.shape
-    if count != objects:
-        raise ValueError(f"masks has {count} objects but boxes has {objects}: link masks of the same objects")
-    if not frames or (width, height) != size:
-        raise ValueError(
-            f"masks has {frames} frames of {width}×{height}, the photo is {size[0]}×{size[1]}: "
-            "link masks of this very photo"
-        )
