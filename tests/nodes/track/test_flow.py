@@ -202,7 +202,7 @@ def test_masks_of_other_objects_are_refused():
 @pytest.mark.parametrize("shape", [(1, 1, 90, 120), (1, 0, 180, 240)])
 def test_masks_of_another_clip_are_refused(shape):
     masks = MaskTrack(np.zeros(shape, dtype=bool), np.zeros(shape[:2], np.float32))
-    with pytest.raises(ValueError, match="the clip.s first frame is 240×180"):
+    with pytest.raises(ValueError, match="the clip's first frame is 240×180"):
         track_flow(Video(still_clip(2), 8.0), boxes_of((1, 2, 30, 40)), masks)
 
 

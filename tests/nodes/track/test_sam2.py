@@ -255,7 +255,7 @@ def test_masks_of_other_objects_or_sizes_are_refused(model: ModelRef):
     with pytest.raises(ValueError, match="masks has 1 objects but boxes has 2"):
         run(clip(1), TWO, model, one)
     other = MaskTrack(np.ones((2, 1, 9, 9), dtype=bool), np.ones((2, 1), np.float32))
-    with pytest.raises(ValueError, match="9×9, the clip.s first frame is 96×64"):
+    with pytest.raises(ValueError, match="9×9, the clip's first frame is 96×64"):
         run(clip(1), TWO, model, other)
 
 

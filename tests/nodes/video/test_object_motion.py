@@ -233,5 +233,5 @@ def test_masks_of_other_objects_are_refused():
 @pytest.mark.parametrize("shape", [(1, 1, 36, 48), (1, 0, 72, 96)])
 def test_masks_of_another_photo_are_refused(shape):
     masks = MaskTrack(np.zeros(shape, dtype=bool), np.zeros(shape[:2], np.float32))
-    with pytest.raises(ValueError, match="the photo is 96×72"):
+    with pytest.raises(ValueError, match="this very photo is 96×72"):
         clip_of(photo(), boxes_of((1, 2, 30, 40)), masks)
