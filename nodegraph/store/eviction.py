@@ -13,6 +13,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nodegraph.store.contents import Content, ContentFolder, Kind
@@ -55,6 +56,8 @@ _UNFINISHED = (
 _HEADROOM = 10
 _SHARE = 4
 _AT_ONCE = 100_000
+_FILES_AT_ONCE = 1000
+"""Other processes wait for the index while these are removed: some ten milliseconds."""
 _IN_A_STATEMENT = 2000
 _CLOCK_S = 2
 """How far the clocks of a file system and of the processes may be apart."""
@@ -146,8 +149,9 @@ def evict(index: Index, nbytes: int | None, *, before: int) -> Evicted:
     rows = array("q", sorted(small))
     for start in range(0, len(rows), _AT_ONCE):
         evicted = evicted.plus(_evict_small(index, rows[start : start + _AT_ONCE], before))
-    for start in range(0, len(contents), _AT_ONCE):
-        evicted = evicted.plus(_evict_files(index, contents[start : start + _AT_ONCE], before, started))
+    for start in range(0, len(contents), _FILES_AT_ONCE):
+        group = contents[start : start + _FILES_AT_ONCE]
+        evicted = evicted.plus(_evict_files(index, group, before, started))
     return evicted
 
 
@@ -186,20 +190,19 @@ def _evict_files(index: Index, contents: Sequence[Content], before: int, started
         ids = _delete_unused(connection, "contents", "id", sorted(by_id), "id", before)
         gone = [by_id[id] for id in ids]
         connection.execute("UPDATE totals SET bytes=bytes-?", (sum(content.size for content in gone),))
+        _remove(index.layout, gone, started)
         return gone
 
-    # Entries first: a file without one is only found again, an entry without its file is taken for damage.
     gone = index.write(forget)
-    for content in gone:
-        _remove(index.layout, content, started)
     return Evicted(len(gone), sum(content.size for content in gone))
 
 
 def let_go(index: Index, digests: Sequence[bytes]) -> None:
     """Evict the bytes of these values."""
     small_ids = {short_id(digest): digest for digest in digests}
+    started = time.time()
 
-    def forget(connection: sqlite3.Connection) -> list[Content]:
+    def forget(connection: sqlite3.Connection) -> None:
         found: list[Content] = []
         for id, digest in small_ids.items():
             row = connection.execute("SELECT size, inode FROM contents WHERE id=?", (id,)).fetchone()
@@ -207,11 +210,9 @@ def let_go(index: Index, digests: Sequence[bytes]) -> None:
                 found.append(Content(digest, Kind.BLOB, row[0], inode=row[1]))
         forget_small(connection, digests)
         forget_contents(connection, found)
-        return found
+        _remove(index.layout, found, started)
 
-    started = time.time()
-    for content in index.write(forget):
-        _remove(index.layout, content, started)
+    index.write(forget)
 
 
 def _delete_unused(
@@ -227,14 +228,17 @@ def _delete_unused(
     return gone
 
 
-def _remove(layout: Layout, content: Content, started: float) -> None:
-    """Remove a file, unless another process has put a new one in its place since the time `started`."""
-    root = layout.blobs if content.kind == Kind.BLOB else layout.files
-    path = ContentFolder(root).path(content.digest)
-    try:
-        found = path.lstat()
-        # In a store that was copied, no file is the one that was recorded.
-        if content.inode in (0, found.st_ino) or found.st_ctime < started - _CLOCK_S:
-            path.unlink()
-    except FileNotFoundError:
-        return
+def _remove(layout: Layout, contents: Sequence[Content], started: float) -> None:
+    """Remove files, unless another process has put a new one in the place of one since the time `started`.
+
+    This belongs into the transaction that forgets them: whoever finds a file and then commits its use either
+    keeps it, or finds it gone as soon as the commit is made.
+    """
+    for content in contents:
+        root = layout.blobs if content.kind == Kind.BLOB else layout.files
+        path = ContentFolder(root).path(content.digest)
+        with suppress(FileNotFoundError):
+            found = path.lstat()
+            # In a store that was copied, no file is the one that was recorded.
+            if content.inode in (0, found.st_ino) or found.st_ctime < started - _CLOCK_S:
+                path.unlink()

@@ -159,11 +159,14 @@ def write_contents(
     connection.execute("UPDATE totals SET bytes=bytes+?", (added,))
 
 
-def forget_contents(connection: sqlite3.Connection, contents: Sequence[Content]) -> None:
-    """Leave out files that are no longer there."""
+def forget_contents(connection: sqlite3.Connection, contents: Sequence[Content]) -> bool:
+    """Leave out files that are no longer there; whether any of them had an entry."""
     known = _sum_sizes(connection, contents)
+    before = connection.total_changes
     _for_ids(connection, "DELETE FROM contents WHERE id IN ", [short_id(c.digest) for c in contents])
+    had_entries = connection.total_changes > before
     connection.execute("UPDATE totals SET bytes=bytes-?", (known,))
+    return had_entries
 
 
 def forget_small(connection: sqlite3.Connection, digests: Iterable[bytes]) -> None:

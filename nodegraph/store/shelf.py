@@ -113,8 +113,8 @@ class Shelf:
         """Account for a file that is not there: evicted, or lost."""
         self._settling.forget(digest)
         content = self._journal.content(digest, self._kind)
-        if content is not None and not self._journal.index.read_only:
-            self._forget(content)
+        # What another process is just evicting has no entry any more as soon as one can be removed here.
+        if content is not None and not self._journal.index.read_only and self._forget(content):
             self._warn(f"{self._folder.path(digest)} is missing; it is made again when it is needed")
 
     def _set_aside(self, digest: bytes, reason: str) -> None:
@@ -132,11 +132,12 @@ class Shelf:
         self._forget(Content(digest, self._kind, 0))
         self._warn(f"{path} is {reason}; it was set aside as {aside}, and is made again when it is needed")
 
-    def _forget(self, content: Content) -> None:
+    def _forget(self, content: Content) -> bool:
+        """Leave a file out; whether the index had an entry of it."""
         self._settling.forget(content.digest)
         # What waits must not enter the file again after it was taken out.
         self._journal.flush()
-        self._journal.index.write(lambda connection: forget_contents(connection, [content]))
+        return self._journal.index.write(lambda connection: forget_contents(connection, [content]))
 
 
 class Values(Shelf):

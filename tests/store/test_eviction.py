@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -209,22 +210,51 @@ def test_the_files_of_a_store_that_was_copied_are_removed_too(folder, tmp_path, 
     assert len([path for path in (folder / "blobs").rglob("*") if path.is_file()]) == 3
 
 
-def test_a_file_put_back_while_it_is_removed_stays(folder, monkeypatch):
+def test_a_file_put_back_while_it_is_removed_stays(folder, tmp_path, monkeypatch):
     own, wire = large(1)
     put_in_a_run(folder, large, {1: 0.0})
+    (path,) = (path for path in (folder / "blobs").rglob("*") if path.is_file())
     remove = eviction._remove
     with Store.open(folder) as store, Store.open(folder) as other:
 
         def remove_late(*args):
+            path.rename(tmp_path / "lost")
             other.put(own, wire)
-            other.flush()
             remove(*args)
 
         monkeypatch.setattr(eviction, "_remove", remove_late)
         assert store.gc(max_size=0).entries == 1
+        other.flush()
         assert other.get(own) is not None
         assert store.get(own) is not None
         assert store.warnings == []
+
+
+def test_what_is_used_while_its_file_is_removed_is_found_gone_or_stays(folder, monkeypatch):
+    """No commit of a use falls between an entry's end and its file's, and nobody takes that for damage."""
+    own, _ = large(1)
+    put_in_a_run(folder, large, {1: 0.0})
+    remove = eviction._remove
+    with Store.open(folder) as store, Store.open(folder) as other:
+        using = threading.Thread(target=other.flush)
+
+        def remove_late(*args):
+            assert other.has(own)
+            using.start()
+            using.join(0.2)
+            assert using.is_alive()
+            remove(*args)
+            finding.start()
+
+        found = []
+        finding = threading.Thread(target=lambda: found.append(other.get(own)))
+        other.begin_run("g", b"")
+        monkeypatch.setattr(eviction, "_remove", remove_late)
+        assert store.gc(older_than=-1).entries == 1
+        for thread in (using, finding):
+            thread.join()
+        assert found == [None]
+        assert other.warnings == store.warnings == []
 
 
 def test_files_without_an_entry_are_found_by_gc_once_they_are_settled(folder, monkeypatch):
