@@ -15,7 +15,9 @@ import argparse
 import json
 import os
 import resource
+import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -97,12 +99,39 @@ def _draw_as_usual(network: Any, initializer_range: float) -> None:
                 nn.init.xavier_uniform_(module.weight)
 
 
-def run_graph(name: str, out: Path, jobs: int, devices: str, inputs: dict[str, Any]) -> Run:
-    """Run a graph of graphs/, its results in `out/NAME`; what the store has is not computed again."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the graphs run.
+
+    Attributes:
+        out: results go to `out/NAME`, what is remembered to `out/store`.
+        processes: so many run a graph side by side on the one store. Calls with models have a device for
+            themselves in each; networks as small as these use little of a machine's cores.
+    """
+
+    out: Path
+    processes: int
+    devices: str
+
+
+def run_graph(name: str, place: Place, inputs: dict[str, Any]) -> Run:
+    """Run a graph of graphs/; what the store has is not computed again."""
     begun = perf_counter()
-    run = Graph.load(ROOT / "graphs" / f"{name}.json").run(
-        store=out / "store", inputs=inputs, out=out / name, jobs=jobs, devices=devices
-    )
+    file = ROOT / "graphs" / f"{name}.json"
+    out, store = place.out / name, place.out / "store"
+    given = [
+        f"--input={key}={value if isinstance(value, Path) else json.dumps(value)}"
+        for key, value in inputs.items()
+    ]
+    command = [sys.executable, "-m", "nodegraph.cli", "run", file, f"--store={store}", f"--out={out}", *given]
+    command += [f"--devices={place.devices}", "--jobs=1", "--quiet"]
+    beside = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(place.processes - 1)]
+    try:
+        run = Graph.load(file).run(store=store, inputs=inputs, out=out, jobs=1, devices=place.devices)
+    finally:
+        for process in beside:
+            process.terminate()
+            process.wait()
     for error in run.errors:
         print(error, file=sys.stderr)
     print(f"{name}: {perf_counter() - begun:.0f} s", flush=True)
@@ -117,22 +146,23 @@ def main() -> int:
         "--start-input", action="append", default=[], metavar="NAME=JSON", help="of the start"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "detection")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="side by side; 1 on a GPU")
     parser.add_argument("--devices", default="cpu")
     given = parser.parse_args()
     random = given.out / "random"
     print(f"parameters: {make_start(random):,}")
-    place = (given.out, given.jobs, given.devices)
-    start = run_graph("detection_start", *place, {"detector": random, **_inputs(given.start_input)})
+    place = Place(given.out.resolve(), given.processes, given.devices)
+    start = run_graph("detection_start", place, {"detector": random, **_inputs(given.start_input)})
     if not start.ok:
         return 1
     trained = given.out / "detection_start" / "start"
-    run = run_graph("detection_experiment", *place, {"detector": trained, **_inputs(given.input)})
+    run = run_graph("detection_experiment", place, {"detector": trained, **_inputs(given.input)})
     if run.ok:
         print(run.value("report"))
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in used)
     threads = os.environ.get("OMP_NUM_THREADS", "all")
-    print(f"{used.ru_utime + used.ru_stime:.0f} s of processor time, {given.jobs} calls of {threads} threads")
+    print(f"{seconds:.0f} s of processor time, {given.processes} processes of {threads} threads")
     return 0 if run.ok else 1
 
 
