@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.forks import OWN_SETTINGS, Forks
 
 settings.register_profile(
     "nodegraph",
@@ -32,8 +34,6 @@ class Ended:
 
 RunCli = Callable[..., Ended]
 
-_OWN_SETTINGS = ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
-
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -47,20 +47,37 @@ def cli_env(bytecode: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("NODEGRAPH_") and name not in _OWN_SETTINGS
+        if not name.startswith("NODEGRAPH_") and name not in OWN_SETTINGS
     }
     return {**kept, "PYTHONWARNINGS": "error", "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
-@pytest.fixture
-def run_cli(tmp_path: Path, cli_env: Mapping[str, str]) -> RunCli:
-    """Runs `nodegraph ARGUMENTS...` as a process in `tmp_path`, and gives exit status, stdout and stderr."""
+@pytest.fixture(scope="session")
+def warm_forks() -> Iterator[Forks]:
+    """Forks processes that run commands from one that has imported what they need."""
+    server = Forks(Path(__file__).parent / "warm")
+    yield server
+    server.close()
 
-    def run(*arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
+
+@pytest.fixture
+def run_cli(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    cli_env: Mapping[str, str],
+    warm_forks: Forks,
+) -> RunCli:
+    """Runs `nodegraph ARGUMENTS...` as a process in `tmp_path`, and gives exit status, stdout and stderr.
+
+    The process is forked from a warm one, unless `env` says something to the interpreter (`PYTHON...`).
+    """
+    printed = tmp_path_factory.mktemp("printed")
+
+    def start(arguments: list[str], env: Mapping[str, str], timeout: float) -> Ended:
         ended = subprocess.run(
-            [sys.executable, "-m", "nodegraph.cli", *map(str, arguments)],
+            [sys.executable, "-m", "nodegraph.cli", *arguments],
             cwd=tmp_path,
-            env={**cli_env, **(env or {})},
+            env={**cli_env, **env},
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -68,5 +85,12 @@ def run_cli(tmp_path: Path, cli_env: Mapping[str, str]) -> RunCli:
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
+        if any(name.startswith("PYTHON") for name in env or {}):
+            return start([*map(str, arguments)], env or {}, timeout)
+        forked = warm_forks.start("cli", *arguments, folder=tmp_path, environment=env, printed=printed)
+        ended = forked.wait(timeout)
+        return Ended(ended.exit, ended.stdout, ended.stderr)
 
     return run

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 SERVER = Path(__file__).with_name("fork_server.py")
+OWN_SETTINGS = ("NO_COLOR", "TERM", "COLUMNS", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
+"""What a user may have set, and no process under test shall see."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Forked:
             self.kill()
         answer = self.server.ask(do="wait", pid=self.pid)
         os.close(self._descriptor)
-        texts = [Path(f"{self.output}.{suffix}").read_text() for suffix in ("out", "err")]
+        texts = [Path(f"{self.output}.{suffix}").read_text("utf-8") for suffix in ("out", "err")]
         assert ended, f"still running after {seconds} s: {texts}"
         return Ended(answer["status"], *texts, answer["cpu_ns"])
 
@@ -82,7 +84,11 @@ class Forks:
 
     def __init__(self, commands: Path, within: tuple[str, ...] = ()) -> None:
         self._commands = commands
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NODEGRAPH_")}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("NODEGRAPH_") and name not in OWN_SETTINGS
+        }
         threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [*within, sys.executable, str(SERVER), str(commands)],
@@ -126,9 +132,13 @@ class Forks:
         user: int | None = None,
         file_limit: int | None = None,
         environment: Mapping[str, str] | None = None,
+        printed: Path | None = None,
     ) -> Forked:
-        """Fork a process that runs a function of `commands`, in `folder`."""
-        output = folder / f"process-{next(self._numbers)}"
+        """Fork a process that runs a function of `commands`, in `folder`.
+
+        What it prints goes to files in the folder `printed`; None for `folder`.
+        """
+        output = (printed or folder) / f"process-{next(self._numbers)}"
         for suffix in ("out", "err"):
             # Here, so that they are there even if the process is killed before it begins.
             Path(f"{output}.{suffix}").touch()
