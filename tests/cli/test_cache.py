@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -121,20 +120,29 @@ READING = [
 ]
 
 
-@pytest.fixture
-def run_powerless(tmp_path, cli_env, demo_env):
-    """Runs the command line without the right to write what the modes of files and folders forbid."""
+@pytest.fixture(scope="module")
+def powerless(warm_forks):
+    """Forks processes without the right to write what the modes of files and folders forbid."""
+    if os.geteuid() != 0:
+        yield warm_forks
+        return
     # In a namespace of its own, root is a user like any other.
-    powerless = ("unshare", "--user") if os.geteuid() == 0 else ()
-    tried = subprocess.run([*powerless, "true"], capture_output=True, text=True, check=False)
+    within = ("unshare", "--user")
+    tried = subprocess.run([*within, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"root can write anywhere here: {tried.stderr.strip()}")
+    server = warm_forks.another(within)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def run_powerless(tmp_path, tmp_path_factory, powerless, demo_env):
+    """Runs the command line without the right to write what the modes of files and folders forbid."""
+    printed = tmp_path_factory.mktemp("printed")
 
     def run(*arguments):
-        command = [*powerless, sys.executable, "-m", "nodegraph.cli", *map(str, arguments)]
-        return subprocess.run(
-            command, cwd=tmp_path, env={**cli_env, **demo_env}, capture_output=True, text=True, check=False
-        )
+        return powerless.run("cli", *arguments, folder=tmp_path, environment=demo_env, printed=printed)
 
     return run
 
@@ -171,7 +179,7 @@ def content_of(store):
 def answers(run, ran):
     commands = [[str(ran) if part == "graph.json" else part for part in command] for command in READING]
     ended = [run(*command) for command in commands]
-    assert [(each.returncode, each.stderr) for each in ended] == [(0, "")] * len(ended)
+    assert [(each.exit, each.stderr) for each in ended] == [(0, "")] * len(ended)
     told = [json.loads(each.stdout) for each in ended]
     for each in told:
         # What is free of the memory differs from one moment to the next.
@@ -211,7 +219,7 @@ def test_the_log_that_a_killed_run_has_left_is_read_where_nothing_can_be_written
 def test_a_run_on_a_store_that_cannot_be_written_is_one_clear_error(ran, closed, run_powerless):
     close(closed)
     ended = run_powerless("run", ran, "--set", "halve.at=0.25")
-    assert ended.returncode == 1
+    assert ended.exit == 1
     assert "Traceback" not in ended.stderr
     assert "write permission" in ended.stderr
     assert "--store" in ended.stderr
@@ -221,7 +229,7 @@ def test_verify_of_a_store_that_cannot_be_written_checks_it_and_changes_nothing(
     close(closed)
     before = content_of(closed)
     ended = run_powerless("cache", "verify")
-    assert (ended.returncode, ended.stderr) == (0, f"{closed}: everything is sound\n")
+    assert (ended.exit, ended.stderr) == (0, f"{closed}: everything is sound\n")
     assert content_of(closed) == before
 
 
@@ -233,7 +241,7 @@ def test_verify_tells_damage_in_a_store_that_cannot_be_written_and_leaves_it(
     close(closed)
     before = content_of(closed)
     ended = run_powerless("cache", "verify")
-    assert ended.returncode == 1
+    assert ended.exit == 1
     assert large_value.name in ended.stdout
     assert "1 damage; it is left as it is, since you may not write there" in ended.stderr
     assert content_of(closed) == before
@@ -241,14 +249,14 @@ def test_verify_tells_damage_in_a_store_that_cannot_be_written_and_leaves_it(
 
 def test_verify_does_not_rename_a_lock_file_that_only_cannot_be_written(ran, closed, run_powerless):
     (closed / "lock").chmod(0o444)
-    assert run_powerless("cache", "verify").returncode == 0
+    assert run_powerless("cache", "verify").exit == 0
     assert not list(closed.glob("*.damaged*"))
 
 
 def test_a_store_that_cannot_be_written_is_named_without_internals(ran, closed, run_powerless):
     close(closed)
     ended = run_powerless("cache", "clear")
-    assert ended.returncode == 1
+    assert ended.exit == 1
     assert ended.stderr.startswith(f"error: {closed}/lock: the store cannot be written (Permission denied);")
 
 
