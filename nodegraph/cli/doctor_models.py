@@ -46,7 +46,7 @@ class NamedModel:
         topic = f"model {self.place}"
         if self.ref is None:
             asked = f"{self.kind} from {self.source}, " if self.kind else ""
-            return topic, f"{asked}not there or not complete{self._offered()}", self.wrong
+            return topic, f"{asked}not there or not usable{self._offered()}", self.wrong
         where = "@".join(filter(None, (self.source, self.ref.revision)))
         variant = f", variant {self.ref.variant}" if self.ref.variant else ""
         sizes = ", ".join(f"{mode} {size_text(size)}" for mode, size in self.sizes.items())

@@ -46,13 +46,15 @@ def find_model(
 
     Raises:
         ModelError: if the kind or dtype is unknown, the model is not on this machine, or files of it are
-            missing, truncated or damaged; says which and what to do.
+            missing, truncated or damaged, or of another kind of model; says which and what to do.
     """
-    published = model_kind(kind).published
+    declared = model_kind(kind)
     if dtype not in DTYPES:
         raise ModelError(f"model {source}: dtype {dtype!r} is not known; there are {', '.join(DTYPES)}")
-    path, commit = _on_this_machine(source, revision, published)
+    path, commit = _on_this_machine(source, revision, declared.published)
     read_weights(path, variant)
+    if declared.check is not None:
+        declared.check(path, config)
     files = model_files(path, variant)
     try:
         stats = {name: sources.file_stat(file) for name, file in files.items()}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Load = Callable[[ModelRef, Path, str, Mode], Any]
 F = TypeVar("F", bound=Load)
 SizeOf = Callable[[ModelRef, "Weights"], Mapping[Mode, int]]
+Check = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ModelKind:
         size: bytes on the device per mode, or None where they follow from the weight files.
         to_host, to_device: move a loaded model, or None where its own `.to` does.
         published: models of the kind that can be fetched.
+        check: refuses files of another kind of model by their configuration, or None.
     """
 
     id: str
@@ -42,6 +44,7 @@ class ModelKind:
     to_host: Callable[[Any], Any] | None
     to_device: Callable[[Any, str], Any] | None
     published: tuple[Published, ...] = ()
+    check: Check | None = None
 
     @property
     def place(self) -> str:
@@ -60,6 +63,7 @@ def model(
     to_host: Callable[[Any], Any] | None = None,
     to_device: Callable[[Any, str], Any] | None = None,
     published: Sequence[Published] = (),
+    check: Check | None = None,
 ) -> Callable[[F], F]:
     """Declare a kind of model by the function that loads it. The function stays an ordinary function.
 
@@ -82,6 +86,9 @@ def model(
         to_device: moves it back; by default its `.to(device)` does.
         published: models of the kind that can be fetched from the hub; errors and `nodegraph doctor` then
             tell how large a missing one is and under which licence it comes.
+        check: given the folder or weight file and the node's `config`, raises `ModelError` if that is a model
+            of another kind. It is called wherever a model is named, by `plan` and `nodegraph doctor` too, so
+            that it reads a configuration and imports no heavy library; what it lets pass `load` may refuse.
 
     Raises:
         DeclarationError: if the id is malformed or taken by another function, the modes are not acceptable,
@@ -99,7 +106,7 @@ def model(
 
     def declare(load: F) -> F:
         _require_four_arguments(kind, load)
-        _register(ModelKind(kind, load, offered, size, to_host, to_device, tuple(published)))
+        _register(ModelKind(kind, load, offered, size, to_host, to_device, tuple(published), check))
         return load
 
     return declare

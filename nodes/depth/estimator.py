@@ -12,6 +12,7 @@ from nodegraph.models import Mode, ModelError, Published
 from nodes.configurations import without_fetching
 from nodes.depth.nearness import Quantity
 from nodes.libraries import building, library
+from nodes.stored_models import require_network
 from nodes.types import Image
 
 if TYPE_CHECKING:
@@ -100,7 +101,18 @@ class DepthEstimator:
         return list(groups.values())
 
 
-@model(KIND, published=_PUBLISHED)
+def require_depth_network(path: Path, config: str) -> None:
+    """Refuse what is no depth network that is known here, by its `config.json`.
+
+    Raises:
+        ModelError: if it is another model; says which.
+    """
+    del config
+    require_network(path, task="ForDepthEstimation", what="a depth network")
+    _quantity(_configuration(path), path)
+
+
+@model(KIND, published=_PUBLISHED, check=require_depth_network)
 def load_estimator(ref: ModelRef, folder: Path, device: str, mode: Mode) -> DepthEstimator:
     """Load a depth network from a folder in the layout of transformers.
 

@@ -13,6 +13,7 @@ from nodegraph.models import Mode, ModelError, Published, load_state_dict
 from nodes.configurations import without_fetching
 from nodes.detector.checkpoint import KIND
 from nodes.libraries import building, library
+from nodes.stored_models import require_network
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,17 @@ _PUBLISHED = (
 """Trained on COCO. The bytes are about four for each parameter that the authors state."""
 
 
-@model(KIND, published=_PUBLISHED)
+def require_detector(path: Path, config: str) -> None:
+    """Refuse what is no object detector, by its `config.json`.
+
+    Raises:
+        ModelError: if it is another model; says which.
+    """
+    del config
+    require_network(path, task="ForObjectDetection", what="an object detector")
+
+
+@model(KIND, published=_PUBLISHED, check=require_detector)
 def load_detector_checkpoint(ref: ModelRef, folder: Path, device: str, mode: Mode) -> Detector:
     """Load a detector from a folder in the layout of transformers: RT-DETR, D-FINE, DETR, YOLOS...
 

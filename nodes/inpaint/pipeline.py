@@ -8,6 +8,7 @@ from pathlib import Path
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published
 from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
+from nodes.stored_models import pipeline_index
 
 KIND = "diffusers.inpaint"
 
@@ -32,7 +33,27 @@ _PUBLISHED = (
 )
 
 
-@model(KIND, modes=("resident", "swap", "chunked", "offload"), published=_PUBLISHED)
+def require_inpainter(path: Path, config: str) -> None:
+    """Refuse what cannot be an inpainting pipeline, by its `model_index.json`: what takes no prompt.
+
+    Raises:
+        ModelError: if it is another model; says which.
+    """
+    del config
+    index = pipeline_index(path, what="an inpainting pipeline")
+    if not any("text_encoder" in name for name in index):
+        raise ModelError(
+            f"{path}: a {index.get('_class_name')} is no inpainting pipeline, it has no text encoder and "
+            "takes no prompt; name another model"
+        )
+
+
+@model(
+    KIND,
+    modes=("resident", "swap", "chunked", "offload"),
+    published=_PUBLISHED,
+    check=require_inpainter,
+)
 def load_inpainter(ref: ModelRef, folder: Path, device: str, mode: Mode) -> HeldPipeline:
     """Load an inpainting pipeline of diffusers from a folder; `ref.config` names its class where that is set.
 

@@ -6,15 +6,29 @@ from pathlib import Path
 from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, model, node
-from nodegraph.models import Mode, Published
+from nodegraph.models import Mode, ModelError, Published
 from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
 from nodes.load.model_params import Dtype, Revision, Variant
+from nodes.stored_models import pipeline_index
 
 KIND = "diffusers.svd"
 
 _LICENCE = "Stability AI's non-commercial community licence, to be accepted on the model's page"
 _FILES = ("*.json", "*.fp16.safetensors")
 _FP16_BYTES = 4_500_000_000
+_CLASS = "StableVideoDiffusionPipeline"
+
+
+def require_svd(path: Path, config: str) -> None:
+    """Refuse what is no Stable Video Diffusion pipeline, by its `model_index.json`.
+
+    Raises:
+        ModelError: if it is another model; says which.
+    """
+    del config
+    found = pipeline_index(path, what="a Stable Video Diffusion model").get("_class_name")
+    if found != _CLASS:
+        raise ModelError(f"{path}: it is a {found}, not a {_CLASS}; name another model")
 
 
 @model(
@@ -28,6 +42,7 @@ _FP16_BYTES = 4_500_000_000
             "stable-video-diffusion-img2vid-xt-1-1",
         )
     ),
+    check=require_svd,
 )
 def load_svd_pipeline(ref: ModelRef, folder: Path, device: str, mode: Mode) -> HeldPipeline:
     """Load a Stable Video Diffusion pipeline.
@@ -35,7 +50,7 @@ def load_svd_pipeline(ref: ModelRef, folder: Path, device: str, mode: Mode) -> H
     Raises:
         ModelError: if the folder holds another pipeline, or files of it are missing or damaged.
     """
-    return load_pipeline(ref, folder, device, mode, only="StableVideoDiffusionPipeline")
+    return load_pipeline(ref, folder, device, mode, only=_CLASS)
 
 
 @node("load.svd", version=1, pure=False)

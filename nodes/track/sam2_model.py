@@ -56,7 +56,20 @@ PUBLISHED = tuple(
 """The official SAM 2.1 checkpoints; bytes are approximate."""
 
 
-@model("sam2.video", size=sam2_sizes, published=PUBLISHED)
+def refuse_other_model(path: Path, config: str) -> None:
+    """Refuse a folder whose files say that it holds another model, where no configuration is given.
+
+    Raises:
+        ModelError: if it does; says which.
+    """
+    if not config and path.is_dir() and (other := _other_model(path)):
+        raise ModelError(
+            f"{path}: it holds {other}, and a SAM 2 checkpoint is expected; give one of the sam2 "
+            f"library, such as sam2.1_hiera_tiny.pt"
+        )
+
+
+@model("sam2.video", size=sam2_sizes, published=PUBLISHED, check=refuse_other_model)
 def load_sam2_video(ref: ModelRef, folder: Path, device: str, mode: Mode) -> ClipPredictor:
     """Load a SAM 2 video predictor, ready for clips, as `build_sam2_video_predictor` makes it.
 
@@ -115,11 +128,6 @@ def _configuration(ref: ModelRef, folder: Path) -> tuple[Config, str]:
         return read_config(beside[0]), str(beside[0])
     name = packaged_name(_checkpoint(folder).name)
     if name is None:
-        if other := _other_model(folder):
-            raise ModelError(
-                f"{folder}: it holds {other}, and a SAM 2 checkpoint is expected; give one of the sam2 "
-                f"library, such as sam2.1_hiera_tiny.pt"
-            )
         raise ModelError(
             f"{folder}: there is no single YAML file that says how it is built, and the checkpoint has no "
             f"official name; give one as config: a YAML file, or {', '.join(OFFICIAL.values())}"

@@ -99,7 +99,7 @@ def test_model_that_is_not_whole_is_a_problem_with_what_to_do(graph, folder, cap
     capsys.readouterr()
     assert doctor(graph, store=graph.parent / "store") == 1
     told = capsys.readouterr()
-    assert "not there or not complete" in told.out
+    assert "not there or not usable" in told.out
     assert told.err.count("problem: ") == 1
     assert "problem: model pair: " in told.err
     assert wrong in told.err
@@ -140,7 +140,7 @@ def test_what_can_be_fetched_is_told_with_size_licence_and_command(tmp_path, mon
     file.write_text(json.dumps({"nodegraph": 1, "nodes": nodes}))
     (found,) = models_of(check(file))
     fetch = "hf download org/known --include '*.json' --include '*/*.fp16.safetensors'"
-    assert found.told()[1].endswith("not complete; about 9.6 GB to fetch, licence: non-commercial")
+    assert found.told()[1].endswith("not usable; about 9.6 GB to fetch, licence: non-commercial")
     assert f"looked in {tmp_path / 'cache' / 'models--org--known'}" in found.wrong
     assert found.wrong.endswith("or fetch it (about 9.6 GB, licence: non-commercial)")
     assert doctor(file, store=tmp_path / "store") == 1

@@ -106,3 +106,16 @@ def test_model_moves_as_its_kind_declares():
     model("test.moves", to_host=lambda m: [m, "host"], to_device=lambda m, device: [m, device])(loads)
     assert to_host(ModelRef("test.moves"), "m") == ["m", "host"]
     assert to_device(ModelRef("test.moves"), "m", "cuda:1") == ["m", "cuda:1"]
+
+
+def test_files_that_the_check_of_a_kind_refuses_are_no_model_of_it(disk, kind, digest_of):
+    def only_plain(path, config):
+        if (path / "other").is_file():
+            raise ModelError(f"{path}: another model, asked for with {config!r}")
+
+    model("test.checked", check=only_plain)(loads)
+    folder = disk.plain("m")
+    assert find_model("test.checked", folder, digest_of=digest_of).source == str(folder)
+    (folder / "other").touch()
+    with pytest.raises(ModelError, match="m: another model, asked for with 'so'"):
+        find_model("test.checked", folder, config="so", digest_of=digest_of)

@@ -73,11 +73,11 @@ def _unknown_preprocessor(folder: Path) -> None:
         (_another_kind_of_model, r"config\.json: model type 'clip' is no object detector of transformers"),
         (_unknown_kind_of_model, r"model type 'my_own' is no object detector .*use a checkpoint of RT-DETR"),
         (_quantised, r"config\.json: the model is quantised; use the checkpoint with plain weights"),
-        (_no_json, r"config\.json: it is not valid JSON; fetch the model again"),
+        (_no_json, r"config\.json: it is not valid JSON; fetch or copy the model again"),
         (_bad_field, r"config\.json: transformers cannot read it: .*d_model"),
         (_wider, r"the weights do not fit config\.json: .*fetch the model again"),
         (_one_more_layer, r"the weights lack '.*' and \d+ more of the RTDetrForObjectDetection"),
-        (_no_preprocessor, r"preprocessor_config\.json: cannot be read: No such file"),
+        (_no_preprocessor, r"it has no preprocessor_config\.json; fetch or copy"),
         (_another_preprocessor, r"CLIPImageProcessor\w* is no processor of an object detector"),
         (_unknown_preprocessor, r"preprocessor_config\.json: transformers cannot read it"),
     ],
@@ -88,6 +88,14 @@ def test_checkpoint_that_is_no_detector_or_damaged_is_refused_by_name(folder, da
         loaded(folder)
 
 
+def test_network_for_another_task_is_refused_where_it_is_named(folder):
+    _edit(folder / "config.json", architectures=["RTDetrModel"])
+    with pytest.raises(ModelError, match="it holds a RTDetrModel, and an object detector is expected"):
+        load_detector(folder, ctx=Context.for_test())
+    _edit(folder / "config.json", architectures=None)
+    loaded(folder)
+
+
 def test_truncated_weights_are_refused(folder):
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
@@ -96,7 +104,7 @@ def test_truncated_weights_are_refused(folder):
 
 
 def test_single_weight_file_is_refused(folder):
-    with pytest.raises(ModelError, match=r"a detector is a folder with config\.json; name the folder"):
+    with pytest.raises(ModelError, match=r"detector is a folder with config\.json, and this is a file"):
         loaded(folder / "model.safetensors")
 
 

@@ -1,4 +1,7 @@
+import json
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,9 +187,19 @@ def test_pipeline_that_is_no_inpainter_is_refused_with_what_to_do(folder):
 
 def test_model_without_an_index_is_refused(tmp_path):
     make_tiny_depth(tmp_path)
-    ref = load_inpaint(tmp_path, ctx=Context.for_test())
-    with pytest.raises(ModelError, match="no pipeline of diffusers"):
-        load_model(ref, "cpu", "resident")
+    with pytest.raises(
+        ModelError, match=r"with model_index\.json, and this is a model of the type depth"
+    ):
+        load_inpaint(tmp_path, ctx=Context.for_test())
+
+
+def test_pipeline_that_takes_no_prompt_is_refused_where_it_is_named(folder, tmp_path):
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    index = json.loads((copy / "model_index.json").read_text()) | {"_class_name": "VideoPipeline"}
+    del index["text_encoder"]
+    (copy / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match="a VideoPipeline is no inpainting pipeline"):
+        load_inpaint(copy, ctx=Context.for_test())
 
 
 def _overflow(pipeline):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from nodegraph.models.loading import load_model, model_sizes
 from nodes.libraries import library
 from nodes.load.sam2 import load_sam2
 from nodes.tiny.sam2 import NAME, make_tiny_sam2
-from nodes.track.sam2_model import PUBLISHED, fitting_config, load_sam2_video
+from nodes.track.sam2_model import PUBLISHED, fitting_config, load_sam2_video, refuse_other_model
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +120,17 @@ def test_unknown_checkpoint_without_yaml_is_refused_with_what_there_is(folder: P
     ],
 )
 def test_folder_of_another_model_is_told_by_what_it_holds(folder: Path, file: str, content: Any, told: str):
-    ref = find(folder)
-    (folder / f"{NAME}.yaml").unlink()
     (folder / file).write_text(json.dumps(content))
     with pytest.raises(ModelError, match="and a SAM 2 checkpoint is expected; give one") as caught:
-        load_sam2_video(replace(ref, config=""), folder, "cpu", "resident")
+        refuse_other_model(folder, "")
     assert told in str(caught.value)
+
+
+def test_folder_of_another_model_is_refused_where_it_is_named(folder: Path):
+    (folder / f"{NAME}.yaml").unlink()
+    (folder / "config.json").write_text(json.dumps({"model_type": "rt_detr"}))
+    with pytest.raises(ModelError, match="a SAM 2 checkpoint is expected"):
+        find(folder)
 
 
 def test_folder_of_sam2_without_a_yaml_is_no_other_model(folder: Path):

@@ -197,8 +197,8 @@ def test_weights_that_are_not_those_of_the_class_are_told_with_their_folder(
 
 
 def test_a_single_file_is_refused(made: Path) -> None:
-    with pytest.raises(ModelError, match=r"a pipeline is a folder with model_index\.json"):
-        load_model(find(made / UNET), "cpu", "resident")
+    with pytest.raises(ModelError, match=r"Video Diffusion model is a folder with model_index\.json"):
+        find(made / UNET)
 
 
 def test_a_model_that_is_not_here_is_told_with_what_to_fetch(
