@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from io import StringIO
+from math import isfinite
 from typing import Annotated, Any, NamedTuple
 
 from nodegraph import Artifact, Collected, Context, Drop, Param, node
@@ -31,7 +32,7 @@ class Experiment(NamedTuple):
     report: str
 
 
-@node("evaluate.experiment", version=1)
+@node("evaluate.experiment", version=2)
 def experiment(
     arms: Collected[str],
     fractions: Collected[float],
@@ -64,6 +65,7 @@ def experiment(
 
     Raises:
         Drop: if there are no scores.
+        ValueError: if the baseline is no arm, or a score is no number.
         RuntimeError: if matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
@@ -74,6 +76,8 @@ def experiment(
     ]
     if not runs:
         raise Drop("no scores to compare")
+    _require_baseline(baseline, arms)
+    _require_numbers(runs)
     rows = compare(runs, baseline, confidence)
     labels = {
         "tracking": {"spatial": tracked_spatial, "temporal": tracked_temporal},
@@ -107,6 +111,24 @@ def experiment(
         [f"{row.arm}/{row.fraction:g}" for row in gained if _is_clear(row.gain)],
         report,
     )
+
+
+def _require_baseline(baseline: str, arms: Collected[str]) -> None:
+    known = list(dict.fromkeys(arms[key].value for key in arms.keys()))  # noqa: SIM118 (as above)
+    if baseline not in known:
+        raise ValueError(
+            f"baseline {baseline!r} is no arm of this experiment: give one of {', '.join(known)}; what is "
+            "trained stays as it is"
+        )
+
+
+def _require_numbers(runs: Sequence[Run]) -> None:
+    for run in runs:
+        if not isfinite(run.score):
+            raise ValueError(
+                f"the score of {run.arm}, fraction {run.fraction:g}, repetition {run.repeat} is {run.score}: "
+                "link scores that are numbers"
+            )
 
 
 def _is_clear(gain: Estimate | None) -> bool:

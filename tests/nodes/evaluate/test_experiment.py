@@ -160,6 +160,18 @@ def test_without_any_score_the_item_is_dropped(tmp_path):
         compared(tmp_path, scores={}, planned=["none/1/0"])
 
 
+def test_baseline_that_is_no_arm_is_refused_and_one_that_failed_is_not(tmp_path):
+    with pytest.raises(ValueError, match="baseline 'plain' is no arm .* give one of none, spatial;"):
+        compared(tmp_path, baseline="plain")
+    found = compared(tmp_path, scores={"spatial/0.5/0": 0.5}, planned=["none/0.5/0"])
+    assert found.gains == {}
+
+
+def test_score_that_is_no_number_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"the score of spatial, fraction 0\.5, repetition 1 is nan"):
+        compared(tmp_path, scores=SCORES | {"spatial/0.5/1": float("nan")})
+
+
 def test_whole_experiment_runs_from_photos_to_the_table_and_a_second_run_makes_no_call(tmp_path):
     """Random weights and two steps of training: this shows that it runs, not what it finds."""
     make_tiny_detector(tmp_path / "start", image_size=64, queries=10, layers=1)
