@@ -161,7 +161,7 @@ def test_without_any_score_the_item_is_dropped(tmp_path):
 
 
 def test_baseline_that_is_no_arm_is_refused_and_one_that_failed_is_not(tmp_path):
-    with pytest.raises(ValueError, match="baseline 'plain' is no arm .* give one of none, spatial;"):
+    with pytest.raises(ValueError, match=r"baseline 'plain' is no arm .* give one of none, spatial;"):
         compared(tmp_path, baseline="plain")
     found = compared(tmp_path, scores={"spatial/0.5/0": 0.5}, planned=["none/0.5/0"])
     assert found.gains == {}
