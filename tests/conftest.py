@@ -14,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.forks import OWN_SETTINGS, Forks
 
+# As many threads as there are processors, in each of several workers, wait for each other more than they
+# compute. What libraries read when they are imported is set before any test imports them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile(
     "nodegraph",
     deadline=None,
