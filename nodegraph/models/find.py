@@ -67,8 +67,10 @@ def find_model(
 
 def _on_this_machine(source: str | Path, revision: str, published: Sequence[Published]) -> tuple[Path, str]:
     """Where a model lies, and its commit if it comes from the hub."""
+    if not str(source):
+        raise ModelError("no model is named; give a folder, a weight file or a hub id")
     path = Path(os.path.abspath(os.path.expanduser(source)))  # noqa: PTH100, PTH111 (links are not followed)
-    if str(source) and os.path.exists(path):  # noqa: PTH110 (no error for names that no file can have)
+    if os.path.exists(path):  # noqa: PTH110 (no error for names that no file can have)
         if revision:
             raise ModelError(f"{path}: a folder has no revision {revision!r}; leave the revision out")
         return path, ""

@@ -21,6 +21,8 @@ LONGEST_HEADER = 100_000_000
 
 _LENGTH = 8
 _AGAIN = "fetch or copy the file again"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LONGEST_BEGINNING = len(_LFS_POINTER)
 _DTYPES_OF_BITS = {
     4: ("F4",),
     6: ("F6_E2M3", "F6_E3M2"),
@@ -59,10 +61,28 @@ def read_header(path: Path) -> tuple[StoredTensor, ...]:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
+            refuse_stand_in(path, file)
             header, room = _header(path, file, size)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
     return _tensors(path, header, room)
+
+
+def refuse_stand_in(path: Path, file: BinaryIO) -> None:
+    """Refuse what stands in the place of weights after a download that brought none; leaves `file` at 0.
+
+    Raises:
+        ModelError: if it is a pointer of Git LFS, or a web page.
+    """
+    beginning = file.read(_LONGEST_BEGINNING)
+    file.seek(0)
+    if beginning == _LFS_POINTER:
+        raise ModelError(
+            f"{path}: it is a pointer of Git LFS, which stands in the place of the file; run git lfs pull in "
+            "its folder, or fetch the model with hf download"
+        )
+    if beginning.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise _damaged(path, "it is a web page, no weights")
 
 
 def _header(path: Path, file: BinaryIO, size: int) -> tuple[Mapping[str, Any], int]:

@@ -155,7 +155,7 @@ def _pipeline(folder: Path, variant: str) -> dict[str, ComponentFiles]:
 def _declared(index: Path) -> Iterator[tuple[str, str]]:
     """Names and classes of a pipeline's components, by name."""
     for name, entry in sorted(read_json(index).items()):
-        if isinstance(entry, list) and entry and isinstance(entry[-1], str):
+        if not name.startswith("_") and isinstance(entry, list) and entry and isinstance(entry[-1], str):
             _require_plain(index, name)
             yield name, entry[-1]
 

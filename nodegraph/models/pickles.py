@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nodegraph.models.errors import ModelError
-from nodegraph.models.headers import StoredTensor
+from nodegraph.models.headers import StoredTensor, refuse_stand_in
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 """The suffixes of checkpoints that torch pickled."""
@@ -44,6 +44,7 @@ def pickle_bytes(path: Path) -> StoredTensor:
 
 def _check_beginning(path: Path) -> None:
     with path.open("rb") as file:
+        refuse_stand_in(path, file)
         beginning = file.read(len(_ZIP))
     if not beginning:
         raise ModelError(f"{path}: it has 0 bytes; {_AGAIN}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,11 +54,16 @@ def _pickled(path: Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise ModelError(
-            f"{path}: this pickle is not plain weights and was not loaded ({reason}); {CONVERT}"
+            f"{path}: this pickle is not plain weights and was not loaded{_named(error)}; {CONVERT}"
         ) from None
     return _plain_weights(path, loaded)
+
+
+def _named(error: Exception) -> str:
+    """What a refused pickle names; the rest of torch's words tells how to run it all the same."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return f": it names {found[1]}, which is no part of weights" if found else ""
 
 
 def _plain_weights(path: Path, loaded: Any) -> dict[str, Tensor]:

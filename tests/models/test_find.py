@@ -131,6 +131,11 @@ def test_path_that_leads_nowhere_is_refused(kind, digest_of, source, tmp_path, m
         find_model(kind, source, digest_of=digest_of)
 
 
+def test_model_without_a_name_is_refused(kind, digest_of):
+    with pytest.raises(ModelError, match="no model is named; give a folder, a weight file or a hub id"):
+        find_model(kind, "", digest_of=digest_of)
+
+
 def test_folder_has_no_revision(disk, kind, digest_of):
     with pytest.raises(ModelError, match="a folder has no revision 'v1'"):
         find_model(kind, disk.plain("m"), revision="v1", digest_of=digest_of)

@@ -82,6 +82,8 @@ def test_damaged_file_is_refused_with_what_is_wrong(disk, header, data, says):
     [
         (b"", "it has 0 bytes, too few for a safetensors file"),
         (b"PK\x03\x04abcdefgh", "it is no safetensors file: its header would take"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "it is a pointer of Git LFS, which"),
+        (b"\n<!DOCTYPE html><html></html>", "it is a web page, no weights; fetch or copy the file again"),
         ((LONGEST_HEADER + 1).to_bytes(8, "little"), f"its header would take {LONGEST_HEADER + 1} bytes"),
         ((9).to_bytes(8, "little") + b"{}", "it is truncated: its header takes 9 bytes, and 2 are there"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -209,3 +210,10 @@ def test_layer_is_a_name_up_to_its_first_number(disk):
 def test_unknown_dtype_is_refused_with_those_there_are():
     with pytest.raises(ModelError, match=r"dtype 'half' is not known; there are float64, float32"):
         Weights({"": (StoredTensor("w", "F32", (1,), 4),)}).nbytes("half")
+
+
+def test_class_of_a_pipeline_given_as_a_list_is_no_component(disk):
+    folder = disk.pipeline("p")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": ["custom", "Pipeline"]}))
+    assert set(weight_files(folder)) == set(weight_files(disk.pipeline("q")))

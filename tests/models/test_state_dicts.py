@@ -85,8 +85,10 @@ def test_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path):
 
     torch.save({"a.w": torch.zeros(2), "evil": Malice(tmp_path / "sign")}, tmp_path / "model.pt")
     message = refusal(tmp_path / "model.pt")
-    assert message.startswith(f"{tmp_path}/model.pt: this pickle is not plain weights and was not loaded")
-    assert message.endswith("convert it to safetensors where you trust its source")
+    assert message == (
+        f"{tmp_path}/model.pt: this pickle is not plain weights and was not loaded: it names posix.mkdir, "
+        "which is no part of weights; convert it to safetensors where you trust its source"
+    )
     assert not (tmp_path / "sign").exists()
 
 
@@ -132,6 +134,11 @@ def test_pickle_with_a_damaged_beginning_is_refused_with_what_to_do(tmp_path, te
         f"{tmp_path}/model.pt: it is damaged, or a checkpoint in torch's old format, which is not read; "
         "fetch or copy the file again, or convert it to safetensors where you trust its source"
     )
+
+
+def test_pointer_of_git_lfs_in_the_place_of_a_pickle_is_told_as_that(tmp_path):
+    (tmp_path / "model.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    assert "run git lfs pull in its folder" in refusal(tmp_path / "model.pt")
 
 
 def test_empty_pickle_is_refused_as_empty(tmp_path):
