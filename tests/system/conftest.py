@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forks import Forks
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT / "examples/data/photos-mini"
@@ -44,6 +45,7 @@ class Site:
     """A folder with a data set of photos, where the main graph is run."""
 
     folder: Path
+    forks: Forks
 
     @property
     def data(self) -> Path:
@@ -68,16 +70,11 @@ class Site:
 
     def command(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Ended:
         """Run a command in the folder."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("NODEGRAPH_")}
-        ended = subprocess.run(
-            [sys.executable, "-m", "nodegraph.cli", *map(str, arguments)],
-            cwd=self.folder,
-            env={**kept, "PYTHONWARNINGS": "error", **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        with tempfile.TemporaryDirectory() as printed:
+            ended = self.forks.run(
+                "cli", *arguments, folder=self.folder, environment=env, printed=Path(printed)
+            )
+        return Ended(ended.exit, ended.stdout, ended.stderr)
 
     def run(self, *more: str, data: str = "data", settings: Sequence[str] = SMALL) -> Ended:
         """Run the main graph on the data set."""
@@ -95,9 +92,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Ended]:
+def first_run(warm_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Ended]:
     """Two photos through the main graph."""
-    site = Site(tmp_path_factory.mktemp("first") / "site")
+    site = Site(tmp_path_factory.mktemp("first") / "site", warm_forks)
     site.folder.mkdir()
     site.take_photos(2)
     ended = site.run()
@@ -109,4 +106,4 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Ended]:
 def site(first_run: tuple[Site, Ended], tmp_path: Path) -> Site:
     """A copy of where that was run, hard links kept."""
     subprocess.run(["cp", "-a", first_run[0].folder, tmp_path / "site"], check=True)
-    return Site(tmp_path / "site")
+    return replace(first_run[0], folder=tmp_path / "site")
