@@ -4,12 +4,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nodegraph.models.errors import ModelError
+    from nodegraph.models.headers import read_header
+    from nodegraph.models.layout import weight_files
     from nodegraph.models.modes import Mode
     from nodegraph.models.published import Published
     from nodegraph.models.state_dicts import load_state_dict
     from nodegraph.models.weights import Weights
 
-__all__ = ["Mode", "ModelError", "Published", "Weights", "load_state_dict"]
+__all__ = [
+    "Mode",
+    "ModelError",
+    "Published",
+    "Weights",
+    "load_state_dict",
+    "read_header",
+    "weight_files",
+]
 
 _MODULES = {
     "Mode": "modes",
@@ -17,6 +27,8 @@ _MODULES = {
     "Published": "published",
     "Weights": "weights",
     "load_state_dict": "state_dicts",
+    "read_header": "headers",
+    "weight_files": "layout",
 }
 
 

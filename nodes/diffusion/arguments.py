@@ -10,8 +10,9 @@ from typing import Any
 
 OF_THE_NODE = frozenset(
     {
-        "image", "generator", "latents", "output_type", "return_dict", "callback", "callback_steps",
-        "callback_on_step_end", "callback_on_step_end_tensor_inputs", "num_videos_per_prompt",
+        "image", "last_image", "generator", "latents", "output_type", "return_dict", "callback",
+        "callback_steps", "callback_on_step_end", "callback_on_step_end_tensor_inputs",
+        "num_videos_per_prompt",
     }
 )  # fmt: skip
 """Arguments that no user sets: the node does, or they are no JSON values."""
@@ -24,10 +25,12 @@ class CallSignature:
     Attributes:
         class_name: of the pipeline.
         defaults: by name; `inspect.Parameter.empty` where there is none.
+        has_guider: whether guidance is a part of the pipeline, and no argument.
     """
 
     class_name: str
     defaults: Mapping[str, Any]
+    has_guider: bool = False
 
     @classmethod
     def of(cls, pipeline_type: type[Any]) -> CallSignature:
@@ -37,12 +40,17 @@ class CallSignature:
             ValueError: if its call takes no picture.
         """
         parameters = inspect.signature(pipeline_type.__call__).parameters
-        named = {name: parameter.default for name, parameter in parameters.items() if name != "self"}
+        named = {
+            name: parameter.default
+            for name, parameter in parameters.items()
+            if name != "self" and parameter.kind is not parameter.VAR_KEYWORD
+        }
         if "image" not in named:
             raise ValueError(
                 f"{pipeline_type.__name__} takes no image; link a model that makes clips of pictures"
             )
-        return cls(pipeline_type.__name__, named)
+        guider = "guidance_scale" not in named and "guider" in inspect.signature(pipeline_type).parameters
+        return cls(pipeline_type.__name__, named, guider)
 
     def __contains__(self, name: str) -> bool:
         return name in self.defaults
@@ -52,6 +60,10 @@ class CallSignature:
         found = self.defaults.get(name)
         return None if found is inspect.Parameter.empty else found
 
+    def own_name(self, *names: str) -> str:
+        """Which of some names an argument has; the first where it has none of them."""
+        return next((name for name in names if name in self), names[0])
+
     def settled(self, common: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that users set, all of which the call has.
 
@@ -60,7 +72,8 @@ class CallSignature:
             further: arguments that the node has no input for.
 
         Raises:
-            ValueError: if the call lacks one, or one of `further` is not a user's to set.
+            ValueError: if the call lacks one, one of `further` is not a user's to set, or one that the call
+                has to have is not set.
         """
         given = {name: value for name, value in common.items() if value is not None}
         for name in given:
@@ -79,7 +92,17 @@ class CallSignature:
                 raise ValueError(
                     f"arguments: {self.class_name} has no argument {name}{hint}; it has {self._settable()}"
                 )
-        return {**given, **further}
+        settled = {**given, **further}
+        if missing := [name for name in self._required() if name not in settled]:
+            raise ValueError(f"{self.class_name} makes no clip without {', '.join(missing)}: set it")
+        return settled
+
+    def _required(self) -> list[str]:
+        """Names of arguments that have to be set; a prompt that is None by default has to be, too."""
+        names = [name for name, default in self.defaults.items() if default is inspect.Parameter.empty]
+        if self.defaults.get("prompt", "") is None:
+            names.append("prompt")
+        return [name for name in names if name not in OF_THE_NODE]
 
     def _names(self) -> list[str]:
         return sorted(set(self.defaults) - OF_THE_NODE)

@@ -163,7 +163,12 @@ def _require_parts(made_of: type[Any], index: Index, folder: Path) -> None:
 def _put_together(made_of: type[Any], index: Index, parts: dict[str, Any]) -> Any:
     known = inspect.signature(made_of).parameters
     given = {**index.options, **dict.fromkeys(index.absent), **parts}
-    pipeline = made_of(**{name: entry for name, entry in given.items() if name in known})
+    try:
+        pipeline = made_of(**{name: entry for name, entry in given.items() if name in known})
+    except ImportError as error:
+        raise ModelError(
+            f"a {made_of.__name__} needs a library that is missing: {str(error).strip()}"
+        ) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

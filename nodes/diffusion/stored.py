@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodegraph.models import ModelError, load_state_dict
-from nodegraph.models.headers import read_header
-from nodegraph.models.layout import weight_files
+from nodegraph.models import ModelError, load_state_dict, read_header, weight_files
 from nodes.libraries import library
 
 if TYPE_CHECKING:
@@ -19,6 +17,9 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 _AGAIN = "fetch or copy the model again"
+
+_CACHE_LINE = 64
+"""Bytes."""
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
@@ -138,12 +139,28 @@ def _read(place: _Place) -> Tensor:
 
     if place.dtype not in _DTYPES:
         raise ModelError(f"{place.file}: tensor {place.name!r} is of dtype {place.dtype}, which is not read")
-    tensor = torch.empty(place.shape, dtype=getattr(torch, _DTYPES[place.dtype]))
+    tensor = _room(place.shape, getattr(torch, _DTYPES[place.dtype]), place.begin)
     with place.file.open("rb") as file:
         file.seek(place.begin)
         if file.readinto(tensor.reshape(-1).view(torch.uint8).numpy().data) != tensor.nbytes:
             raise ModelError(f"{place.file}: it is truncated in tensor {place.name!r}; {_AGAIN}")
     return tensor
+
+
+def _room(shape: tuple[int, ...], dtype: torch.dtype, begin: int) -> Tensor:
+    """Memory for a weight, as far past a cache line's begin as the weight lies in its file.
+
+    Models that are held whole have their files mapped, and the last bits of sums on a CPU depend on where in
+    a cache line their weights begin.
+    """
+    import torch
+
+    empty = torch.empty(shape, dtype=dtype, device="meta")
+    room = torch.empty(empty.nbytes + _CACHE_LINE, dtype=torch.uint8)
+    first = (begin - room.data_ptr()) % _CACHE_LINE
+    if first % dtype.itemsize:
+        first = -room.data_ptr() % _CACHE_LINE
+    return room[first : first + empty.nbytes].view(dtype).view(shape)
 
 
 def _as_in_class(module: Any, names: list[str]) -> dict[str, str]:

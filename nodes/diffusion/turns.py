@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +66,17 @@ class Turns:
         self._weights.append(weights)
         slots = _slots(module, weights, where)
         _fill_buffers(module, weights, self.device)
-        whole = () if self._by_layer else slots
+        whole = _Unit(() if self._by_layer else tuple(slots), weights)
         # Also where it brings nothing: it tells the pipeline on which device the part runs.
-        add_hook_to_module(module, _hook(self, _Unit(tuple(whole), weights), goes_at_once=False))
-        if self._by_layer:
-            for layer in module.modules():
-                if own := tuple(slot for slot in slots if slot.owner is layer):
-                    add_hook_to_module(layer, _hook(self, _Unit(own, weights), goes_at_once=True))
+        add_hook_to_module(module, _hook(self, whole, goes_at_once=False))
+        if not self._by_layer:
+            # Pipelines run a module inside some parts alone, such as the vision tower of a language model.
+            for inner in [each for each in module.modules() if each is not module]:
+                inner.register_forward_pre_hook(lambda *_: self.bring(whole))
+            return
+        for layer, owners in _layers(module):
+            if own := tuple(slot for slot in slots if slot.owner in owners):
+                add_hook_to_module(layer, _hook(self, _Unit(own, weights), goes_at_once=True))
 
     def bring(self, unit: _Unit) -> None:
         """Read weights onto the device, unless they are there."""
@@ -144,6 +149,29 @@ def _hook(turns: Turns, unit: _Unit, *, goes_at_once: bool) -> Any:
             return output
 
     return Turn()
+
+
+def _layers(module: Module) -> Iterator[tuple[Module, frozenset[Module]]]:
+    """The modules of a part whose weights come and go together, and whose weights these are.
+
+    They are each module's own; attention and other layers of torch that consist of modules also read weights
+    of these without running them.
+    """
+    within: set[Module] = set()
+    for layer in module.modules():
+        if layer in within:
+            continue
+        owners = frozenset(layer.modules()) if _reads_inside(layer) else frozenset({layer})
+        within |= owners
+        yield layer, owners
+
+
+def _reads_inside(layer: Module) -> bool:
+    from torch import nn
+
+    containers = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    bases = [base for base in type(layer).__mro__ if base.__module__.startswith("torch.nn.modules.")]
+    return any(base not in containers for base in bases) and any(True for _ in layer.children())
 
 
 def _slots(module: Module, weights: StoredWeights, where: str) -> list[_Slot]:

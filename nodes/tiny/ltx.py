@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from pathlib import Path
 from typing import Any
 
 from nodes.libraries import library
+from nodes.tiny.words import t5_encoder, t5_tokenizer
 
 _TRANSFORMER: dict[str, Any] = {
     "in_channels": 8,
@@ -24,8 +24,7 @@ _VAE: dict[str, Any] = {
     "layers_per_block": (1, 1, 1, 1, 1),
     "decoder_layers_per_block": (1, 1, 1, 1, 1),
 }
-_TEXT: dict[str, Any] = {"d_model": 16, "d_ff": 32, "d_kv": 8, "num_layers": 1, "num_heads": 2}
-_LONGEST_PROMPT = 128
+_WIDTH = 16
 
 
 def make_tiny_ltx(folder: Path, *, seed: int = 0) -> None:
@@ -39,19 +38,14 @@ def make_tiny_ltx(folder: Path, *, seed: int = 0) -> None:
         folder: is made where it is missing.
         seed: of the weights.
     """
-    torch, diffusers, transformers = library("torch"), library("diffusers"), library("transformers")
-    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    letters = [(letter, -2.0) for letter in ("▁", *string.ascii_letters)]
-    tokenizer = transformers.T5Tokenizer(
-        vocab=special + letters, extra_ids=0, model_max_length=_LONGEST_PROMPT
-    )
+    torch, diffusers = library("torch"), library("diffusers")
+    tokenizer = t5_tokenizer()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        text = transformers.T5Config(**_TEXT, vocab_size=len(special) + len(letters))
         pipeline = diffusers.LTXImageToVideoPipeline(
             scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
             vae=diffusers.AutoencoderKLLTXVideo(**_VAE),
-            text_encoder=transformers.T5EncoderModel(text),
+            text_encoder=t5_encoder(tokenizer, _WIDTH),
             tokenizer=tokenizer,
             transformer=diffusers.LTXVideoTransformer3DModel(**_TRANSFORMER),
         )

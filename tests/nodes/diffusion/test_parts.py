@@ -166,3 +166,55 @@ def test_part_whose_weights_change_dtype_under_way_keeps_what_the_first_took_awa
         assert torch.equal(built.get_parameter(name), tensor)
     turns.clear()
     assert all(parameter.is_meta for parameter in built.parameters())
+
+
+def siglip() -> Any:
+    """Its attention is torch's own, which reads weights of a module inside without running it."""
+    transformers = library("transformers")
+    config = transformers.SiglipVisionConfig(**SMALL, image_size=16, patch_size=8)
+    return transformers.SiglipVisionModel(config)
+
+
+def by_turns(part: Part, folder: Path, *, by_layer: bool) -> Any:
+    module = build_part(part, library("torch").float32)
+    turns = Turns("cpu", by_layer=by_layer)
+    turns.take_on(module, StoredWeights(folder, "", module, keep=False), where=str(folder))
+    return module
+
+
+@pytest.mark.parametrize("by_layer", [False, True])
+def test_part_with_attention_of_torch_runs_by_turns(by_layer: bool, tmp_path: Path) -> None:
+    torch = library("torch")
+    module = siglip()
+    module.save_pretrained(tmp_path)
+    part = Part("image_encoder", type(module), tmp_path)
+    picture = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        expected = load_part(part, torch.float32, "")(picture).pooler_output
+        found = by_turns(part, tmp_path, by_layer=by_layer)(picture).pooler_output
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("by_layer", [False, True])
+def test_module_inside_a_part_runs_alone_by_turns(by_layer: bool, tmp_path: Path) -> None:
+    torch = library("torch")
+    module = umt5()
+    module.save_pretrained(tmp_path)
+    part = Part("text_encoder", type(module), tmp_path)
+    words = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        expected = load_part(part, torch.float32, "").encoder(words).last_hidden_state
+        found = by_turns(part, tmp_path, by_layer=by_layer).encoder(words).last_hidden_state
+    assert torch.equal(found, expected)
+
+
+def test_weights_that_are_read_begin_where_those_of_a_mapped_file_do(tmp_path: Path) -> None:
+    """The last bits of sums depend on it."""
+    torch = library("torch")
+    module = wan()
+    module.save_pretrained(tmp_path)
+    part = Part("transformer", type(module), tmp_path)
+    whole, built = load_part(part, torch.float32, ""), filled(part, torch.float32, tmp_path)
+    begins = {name: tensor.data_ptr() % 64 for name, tensor in whole.named_parameters()}
+    assert len(set(begins.values())) > 1
+    assert begins == {name: tensor.data_ptr() % 64 for name, tensor in built.named_parameters()}
