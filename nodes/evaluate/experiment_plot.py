@@ -76,15 +76,7 @@ def _draw_arm(axes: Axes, rows: Sequence[Row], runs: Sequence[Run], shift: float
     above = [0.0 if row.score.high is None else row.score.high - row.score.mean for row in rows]
     bars: Any = [below, above]
     axes.errorbar(
-        places,
-        means,
-        yerr=bars,
-        marker="o",
-        capsize=3,
-        color=colour,
-        label=rows[0].arm,
-        linewidth=1.5,
-        clip_on=False,
+        places, means, yerr=bars, marker="o", capsize=3, color=colour, label=rows[0].arm, linewidth=1.5
     )
     axes.plot(
         [run.fraction + shift for run in runs],
