@@ -26,6 +26,32 @@ settings.register_profile(
 )
 settings.load_profile("nodegraph")
 
+LONGEST_FIRST = (
+    "attack/test_kills.py",
+    "attack/test_damaged_files.py",
+    "nodes/track/test_sam2.py",
+    "nodes/train/test_detector.py",
+    "system/test_spatiotemporal.py",
+    "system/test_bad_data.py",
+    "run/test_memory.py",
+    "memo/test_oracle.py",
+    "nodes/video/test_svd.py",
+    "attack/test_crowds.py",
+    "nodes/export/test_demo_dataset.py",
+    "nodes/train/test_bad_data.py",
+    "nodes/train/test_resume.py",
+    "memo/test_pruning.py",
+    "nodes/inpaint/test_diffusion.py",
+    "attack/test_power_failures.py",
+)
+"""Files that take 10 s or more. They begin first, so that no worker is at one when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    long = {tests / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: long.get(item.path, len(long)))
+
 
 @dataclass(frozen=True)
 class Ended:
