@@ -9,19 +9,27 @@ from functools import partial
 from pathlib import Path
 
 from nodegraph.models import ModelError
+from nodes.tiny.cogvideox import make_tiny_cogvideox
 from nodes.tiny.controlnet import make_tiny_controlnet
 from nodes.tiny.depth import make_tiny_depth
 from nodes.tiny.detector import make_tiny_detector
 from nodes.tiny.hed import make_tiny_hed
+from nodes.tiny.hunyuan_video import make_tiny_hunyuan_video
 from nodes.tiny.inpaint import make_tiny_inpaint
+from nodes.tiny.ltx import make_tiny_ltx
 from nodes.tiny.sam2 import make_tiny_sam2
 from nodes.tiny.svd import make_tiny_svd
+from nodes.tiny.wan import make_tiny_wan
 
 CLASSES = ("person", "motorcycle", "bench", "cat", "cup", "spoon")
 """What the tiny detector is said to know: classes of COCO that the example photos show."""
 
 CHECKPOINTS: Mapping[str, Callable[..., None]] = {
     "svd": make_tiny_svd,
+    "wan": make_tiny_wan,
+    "cogvideox": make_tiny_cogvideox,
+    "hunyuan_video": make_tiny_hunyuan_video,
+    "ltx": make_tiny_ltx,
     "sam2": make_tiny_sam2,
     "depth": make_tiny_depth,
     "inpaint": make_tiny_inpaint,
@@ -35,12 +43,13 @@ CHECKPOINTS: Mapping[str, Callable[..., None]] = {
 def make_tiny_checkpoints(folder: Path, names: Sequence[str] = (), *, seed: int = 0) -> None:
     """Write tiny checkpoints with random weights, each into a folder of its name below `folder`.
 
-    They have the layouts that published models have: Stable Video Diffusion, SAM 2, Depth Anything, Stable
-    Diffusion inpainting, ControlNet, HED, RT-DETR. Random weights prove plumbing, not quality.
+    They have the layouts that published models have: Stable Video Diffusion, Wan, CogVideoX, HunyuanVideo,
+    LTX, SAM 2, Depth Anything, Stable Diffusion inpainting, ControlNet, HED, RT-DETR. Random weights prove
+    plumbing, not quality.
 
     Args:
         folder: is made where it is missing; files of the same names are replaced.
-        names: which, of `CHECKPOINTS`; () for all, 35 MB.
+        names: which, of `CHECKPOINTS`; () for all, 43 MB.
         seed: of the weights.
 
     Raises:
