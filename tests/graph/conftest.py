@@ -12,7 +12,7 @@ import pytest
 _NAME = "nodegraph_graph_example_nodes"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nodes() -> Any:
     """The module with the node types."""
     if _NAME not in sys.modules:

@@ -13,8 +13,10 @@ from nodegraph.graph.schema import graph_schema
 from nodegraph.node.registry import find, node_types
 
 
-@pytest.fixture
-def validator(folder: Path) -> Any:
+@pytest.fixture(scope="module")
+def validator(nodes: Any) -> Any:
+    """For graphs of all node types that are known, those of the module `nodes` among them."""
+    assert nodes.clip
     schema = graph_schema(node_types())
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
