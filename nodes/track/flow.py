@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from nodegraph import Param, node
+from nodegraph import Context, Param, node
 from nodes.first_masks import check_first_masks
 from nodes.track.dense_flow import Preset
 from nodes.track.follow_clip import Motion, follow_clip
@@ -32,7 +32,7 @@ class Tracked(NamedTuple):
     masks: MaskTrack
 
 
-@node("track.flow", version=2)
+@node("track.flow", version=3)
 def track_flow(
     video: Video,
     boxes: Boxes,
@@ -42,6 +42,7 @@ def track_flow(
     flow_side: Annotated[
         int, Param(ge=64, le=4096, unit="px", help="longest side of the pictures that flow is computed on")
     ] = 640,
+    ctx: Context,
 ) -> Tracked:
     """Carry the boxes of a clip's first frame through the clip; needs no weights.
 
@@ -50,9 +51,10 @@ def track_flow(
     the flow put it, and around there by its looks; the best place is aligned with the first frame (Baker
     and Matthews 2004), with weights that leave out what hides it. An object that does not move with the
     scene has an affine motion of its own. Each frame is compared with the first one, so errors do not add
-    up, and an object that left or was hidden is found again when it looks as it did. Where it is not
-    found, it goes on as it last moved. Steps between frames longer than about a twentieth of the picture,
-    and objects that come to look quite different, are not followed: they are absent until found.
+    up, and an object that left or was hidden is found again when it looks as it did, and then also in the
+    frames just before. Where it is not found, it goes on as it last moved. Steps between frames longer than
+    about a twentieth of the picture, and objects that come to look quite different, are not followed: they
+    are absent until found.
 
     `boxes`: bounds of the whole object, hidden parts included, cut at the frame's edges: of its carried
     outline, which is the hull of its mask, else the box; of an object known only by its box that moves by
@@ -64,6 +66,7 @@ def track_flow(
 
     Raises:
         ValueError: if `masks` has another number of objects, or another size than the clip.
+        InterruptedError: if the run is being stopped.
     """
     import numpy as np
 
@@ -72,7 +75,7 @@ def track_flow(
     regions = _regions(boxes, masks, video.size)
     greys = _greys(video, flow_side)
     small = (greys[0].shape[1], greys[0].shape[0])
-    motions = follow_clip(greys, [_resized(region, small) for region in regions], preset)
+    motions = follow_clip(greys, [_resized(region, small) for region in regions], preset, ctx)
     scale = (video.size[0] / small[0], video.size[1] / small[1])
     frames = [[Motion(np.eye(3), 1.0, found=True, own=False) for _ in regions]]
     frames += [

@@ -18,12 +18,17 @@ _NOISE = 3.0
 """Standard deviation, in grey levels, of the difference that resampling and compression make."""
 _SAME_GREY = 12.0
 """Grey levels by which windows with little texture, which may look alike by chance, may differ."""
-_FEWEST_AFFINE, _FEWEST_SIMILARITY = 400, 80
+_FEWEST_AFFINE, _FEWEST_SIMILARITY = 900, 80
 """Pixels of its own inside the frame that a patch needs for such a motion; with fewer it only shifts."""
 _COVERED = 0.3
 """Share of a patch that must lie inside the frame in a place where it is searched."""
 _STEPS = 12
 """Most steps of an alignment."""
+_SMOOTH = 0.7
+"""Standard deviation, in pixels of the patch, of the smoothing before an alignment: what resampling does to
+the finest detail would pass for motion."""
+_FEWEST_CORE = 60
+"""Pixels that must be left of a patch without its rim for these alone to be aligned."""
 
 
 Pyramid = Sequence["np.ndarray[Any, Any]"]
@@ -37,11 +42,16 @@ class Patch:
     Attributes:
         grey: float32 `[h, w]`.
         own: bool `[h, w]`, which pixels are the object's.
+        core: bool `[h, w]`, those without the rim, in whose colours the background mixes as the object moves;
+            all where too few were left.
+        smooth: float32 `[h, w]`, `grey` without its finest detail.
         onto: float64 `[3, 3]`, from continuous pixels of the patch to those of the first frame.
     """
 
     grey: np.ndarray[Any, Any]
     own: np.ndarray[Any, Any]
+    core: np.ndarray[Any, Any]
+    smooth: np.ndarray[Any, Any]
     onto: np.ndarray[Any, Any]
 
 
@@ -88,7 +98,8 @@ def cut_patch(first: Pyramid, region: np.ndarray[Any, Any]) -> Patch | None:
     own = cv2.resize(part, size, interpolation=cv2.INTER_AREA) >= 0.5
     if not own.any():
         own[:] = True
-    return Patch(_look(first, onto, size), own, onto)
+    grey = _look(first, onto, size)
+    return Patch(grey, own, _core(own), _smoothed(grey), onto)
 
 
 def compare(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> Likeness:
@@ -138,15 +149,15 @@ def align(patch: Patch, frame: Pyramid, model: np.ndarray[Any, Any]) -> np.ndarr
     import numpy as np
 
     height, width = patch.grey.shape
-    pixels = int((patch.own & _inside(patch, frame, model)).sum())
+    pixels = int((patch.core & _inside(patch, frame, model)).sum())
     slopes = _slopes(patch, _unknowns(pixels))
     found = model
     for _ in range(_STEPS):
-        usable = (patch.own & _inside(patch, frame, found)).ravel()
+        usable = (patch.core & _inside(patch, frame, found)).ravel()
         if usable.sum() < 3 * slopes.shape[1]:
             return model
-        seen = _look(frame, found @ patch.onto, (width, height)).ravel()
-        wrong = seen - patch.grey.ravel()
+        seen = _smoothed(_look(frame, found @ patch.onto, (width, height)))
+        wrong = (seen - patch.smooth).ravel()
         apart = wrong - float(np.median(wrong[usable]))
         spread = 1.4826 * float(np.median(np.abs(apart[usable]))) + 1.0
         weight = np.where(usable, (1 - (apart / (4.685 * spread)) ** 2).clip(0) ** 2, 0)
@@ -211,6 +222,22 @@ def search(
     return places
 
 
+def _core(own: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The pixels bool `[h, w]` of an object without a rim one pixel wide."""
+    import cv2
+    import numpy as np
+
+    kernel = np.ones((3, 3), np.uint8)
+    core = cv2.erode(own.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0).astype(bool)
+    return core if core.sum() >= _FEWEST_CORE else own
+
+
+def _smoothed(grey: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    import cv2
+
+    return cv2.GaussianBlur(grey, (0, 0), _SMOOTH, borderType=cv2.BORDER_REPLICATE)
+
+
 def _unknowns(pixels: int) -> int:
     """How many unknowns of a motion so many pixels determine: of a shift, a similarity, an affine one."""
     if pixels >= _FEWEST_AFFINE:
@@ -226,9 +253,9 @@ def _slopes(patch: Patch, unknowns: int) -> np.ndarray[Any, Any]:
     # In units of half the patch, so that all unknowns are of one size.
     x = (np.arange(width) + 0.5) / width * 2 - 1
     y = ((np.arange(height) + 0.5) / height * 2 - 1)[:, None]
-    none = np.zeros_like(patch.grey)
-    right = np.gradient(patch.grey, axis=1) if width > 1 else none
-    down = np.gradient(patch.grey, axis=0) if height > 1 else none
+    none = np.zeros_like(patch.smooth)
+    right = np.gradient(patch.smooth, axis=1) if width > 1 else none
+    down = np.gradient(patch.smooth, axis=0) if height > 1 else none
     columns = [right, down]
     if unknowns == 4:
         longer = max(width, height)
@@ -236,7 +263,7 @@ def _slopes(patch: Patch, unknowns: int) -> np.ndarray[Any, Any]:
         columns += [right * across + down * along, down * across - right * along]
     elif unknowns == 6:
         columns += [right * x, right * y, down * x, down * y]
-    columns += [patch.grey - patch.grey.mean(), np.ones_like(patch.grey)]
+    columns += [patch.smooth - patch.smooth.mean(), np.ones_like(patch.grey)]
     return np.stack([column.ravel() for column in columns], axis=1)
 
 

@@ -95,6 +95,7 @@ def object_motion(
 
     Raises:
         ValueError: if `masks` has another number of objects than `boxes`, or another size than the photo.
+        InterruptedError: if the run is being stopped.
     """
     import numpy as np
 
@@ -176,7 +177,10 @@ def move_scene(
         camera: float64 `[T, 3, 3]`, that of the background. Frame 0 is the photo itself.
         fps: frames per second.
         masks: whether to give the visible masks; otherwise that track has no objects.
-        ctx: hears of progress.
+        ctx: hears of progress, and tells when to stop.
+
+    Raises:
+        InterruptedError: if the run is being stopped.
     """
     import numpy as np
 
@@ -186,6 +190,8 @@ def move_scene(
     visible, shares = np.zeros((objects if masks else 0, *shape), dtype=bool), np.zeros((objects, frames))
     order = list(cut.order)
     for t in range(frames):
+        if ctx is not None and ctx.cancelled:
+            raise InterruptedError("the run is being stopped")
         drawn = draw(cut.scene, camera[t], models[order, t], masks=masks)
         pixels[t], revealed[0, t] = (drawn.pixels, drawn.revealed) if t else (cut.photo, False)
         shares[order, t] = drawn.shares

@@ -236,8 +236,10 @@ def trackers(sam2: Path | None) -> dict[str, Tracker]:
     """The trackers at hand by name."""
     found: dict[str, Tracker] = {
         "left in place": stay,
-        "track.flow": lambda clip: track_flow(clip.video, clip.first).boxes,
-        "track.flow, masks given": lambda clip: track_flow(clip.video, clip.first, clip.masks).boxes,
+        "track.flow": lambda clip: track_flow(clip.video, clip.first, ctx=Context.for_test()).boxes,
+        "track.flow, masks given": lambda clip: (
+            track_flow(clip.video, clip.first, clip.masks, ctx=Context.for_test()).boxes
+        ),
         "track.grabcut": lambda clip: track_grabcut(clip.video, clip.first, ctx=Context.for_test()).boxes,
     }
     if sam2 is not None:

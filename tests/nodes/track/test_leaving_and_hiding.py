@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nodegraph import Context
 from nodes.evaluate import propagation
 from nodes.track import track_flow
 from nodes.types import Boxes, Categories
@@ -10,6 +11,10 @@ from nodes.video.object_motion import cut_scene, move_scene, similarity
 
 SIZE, FRAMES = (240, 180), 16
 TIME = np.linspace(0, 1, FRAMES)
+
+
+def followed(video, boxes):
+    return track_flow(video, boxes, ctx=Context.for_test())
 
 
 def textured(width, height, seed):
@@ -23,11 +28,11 @@ def textured(width, height, seed):
     return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def clip_of(*objects):
+def clip_of(*objects, seeds=(1, 2, 3)):
     """A clip of objects (left, top, width, height, shifts [T, 2]) over a background that drifts."""
     photo = textured(*SIZE, seed=0)
     masks, xyxy, paths = [], [], []
-    for seed, (left, top, width, height, shifts) in enumerate(objects, start=1):
+    for seed, (left, top, width, height, shifts) in zip(seeds, objects, strict=False):
         photo[top : top + height, left : left + width] = textured(width, height, seed)
         mask = np.zeros(SIZE[::-1], dtype=bool)
         mask[top : top + height, left : left + width] = True
@@ -65,7 +70,7 @@ CLIPS = {
 @pytest.mark.parametrize("story", CLIPS)
 def test_boxes_follow_objects_that_leave_return_and_hide_each_other(story):
     clip = clip_of(*CLIPS[story])
-    found = propagation(track_flow(clip.out, clip.first).boxes, clip.boxes)
+    found = propagation(followed(clip.out, clip.first).boxes, clip.boxes)
     assert found.mean_iou > 0.9
     assert not found.false_survivals
     assert found.missed < 0.05
@@ -74,11 +79,19 @@ def test_boxes_follow_objects_that_leave_return_and_hide_each_other(story):
 
 def test_hidden_object_is_absent_until_it_comes_out():
     clip = clip_of(*CLIPS["crossing"])
-    tracked = track_flow(clip.out, clip.first).boxes
+    tracked = followed(clip.out, clip.first).boxes
     hidden = clip.boxes.visibility[0] < 0.05
     assert hidden.any()
     assert not tracked.present[0, hidden].any()
     assert tracked.present[0, -1]
+
+
+def test_another_object_that_looks_the_same_is_not_taken_for_one_that_left():
+    clip = clip_of((6, 20, 34, 34, line(-90, 0)), (90, 40, 34, 34, line(-60, -10)), seeds=(1, 1))
+    tracked = followed(clip.out, clip.first).boxes
+    assert (~clip.boxes.present[0]).sum() > 3
+    assert not (tracked.present & ~clip.boxes.present).any()
+    assert tracked.present[1].all()
 
 
 def test_regions_to_ignore_are_carried_as_such():
@@ -86,4 +99,4 @@ def test_regions_to_ignore_are_carried_as_such():
     first = clip.first
     ignore = np.array([False, True, False])
     boxes = Boxes(first.xyxy, first.class_ids, first.scores, first.categories, ignore)
-    assert track_flow(clip.out, boxes).boxes.ignore.tolist() == [False, True, False]
+    assert followed(clip.out, boxes).boxes.ignore.tolist() == [False, True, False]

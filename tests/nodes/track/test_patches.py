@@ -110,3 +110,15 @@ def test_search_finds_an_object_that_is_half_outside():
 
 def test_region_without_pixels_has_no_patch():
     assert cut_patch(pyramid(textured()), region(0, 0, 0, 0)) is None
+
+
+def test_rim_of_an_object_in_which_the_background_mixes_does_not_mislead_its_alignment():
+    box = (60, 50, 84, 74)
+    first = textured()
+    later = moved(textured(seed=3), np.eye(3))
+    inner = slice(51, 73), slice(61, 83)
+    later[inner] = first[inner]
+    patch = cut_patch(pyramid(first), region(*box))
+    found = align(patch, pyramid(later), similarity((72, 62), shift=(0.8, -0.6), scale=1.02))
+    corners = np.array([(60, 50), (84, 74)], dtype=np.float64)
+    np.testing.assert_allclose(carry(found, corners), corners, atol=0.1)

@@ -235,3 +235,17 @@ def test_masks_of_another_photo_are_refused(shape):
     masks = MaskTrack(np.zeros(shape, dtype=bool), np.zeros(shape[:2], np.float32))
     with pytest.raises(ValueError, match="this very photo is 96×72"):
         clip_of(photo(), boxes_of((1, 2, 30, 40)), masks)
+
+
+def test_run_that_is_being_stopped_stops_before_the_next_frame(tmp_path):
+    told = []
+    ctx = Context(
+        workdir=lambda: tmp_path,
+        new_folder=lambda: tmp_path,
+        progress=lambda done, total: told.append(done),
+        cancelled=lambda: len(told) == 2,
+        seeds=[0],
+    )
+    with pytest.raises(InterruptedError, match="stopped"):
+        object_motion(photo(), boxes_of((10, 10, 40, 40)), frames=5, ctx=ctx)
+    assert told == [1, 2]
