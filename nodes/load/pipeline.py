@@ -40,8 +40,7 @@ def load_video_pipeline(
     A folder in the layout of diffusers, or the id of one that the hub's cache has. Nothing is loaded, and
     nothing is fetched; the files are looked at, and hashed once. Classes are looked up in diffusers and
     transformers by name: code that comes with a model is never run. Some pipelines need a library more, and
-    say so when they are run: those of Wan, SkyReels, Helios and Kandinsky need ftfy, those of Cosmos
-    cosmos_guardrail.
+    say so when they are run, such as those of Cosmos: cosmos_guardrail.
 
     Raises:
         ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;

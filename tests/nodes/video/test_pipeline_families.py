@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import unicodedata
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,17 +63,6 @@ FAMILIES = {
         {"max_sequence_length": 16, "prompt_template": TEMPLATE},
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def _repaired_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wan repairs prompts by ftfy, which is in no extra; letters alone need no repair."""
-    library("diffusers")
-    from diffusers.pipelines.wan import pipeline_wan_i2v  # noqa: F401 (is looked up below)
-
-    module = sys.modules["diffusers.pipelines.wan.pipeline_wan_i2v"]
-    text = SimpleNamespace(fix_text=partial(unicodedata.normalize, "NFC"))
-    monkeypatch.setattr(module, "ftfy", text, raising=False)
 
 
 @pytest.fixture(scope="module")
