@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from nodegraph import Batch, Context, ModelRef, Param, node
-from nodes.depth.estimator import DepthEstimator
+from nodes.depth.estimator import KIND, DepthEstimator
 from nodes.depth.nearness import nearness_of, resized
+from nodes.linked_models import use_linked
 from nodes.types import Depth, Image
 
 Gives = Literal["auto", "inverse_depth", "distance"]
@@ -75,7 +76,7 @@ def depth_anything(
         ModelError: if the model cannot be loaded, or is no depth network.
         ValueError: if the network gives values that are not finite.
     """
-    with ctx.use(model) as estimator:
+    with use_linked(ctx, model, KIND, named_by="load.depth") as estimator:
         return _depths(estimator, image, side, cut, gives)
 
 

@@ -10,6 +10,7 @@ from nodes.inpaint.painting import Wishes, paint
 from nodes.inpaint.region import region_of
 from nodes.inpaint.surroundings import fill_hole
 from nodes.inpaint.window import window_around
+from nodes.linked_models import use_linked
 from nodes.types import MaskTrack, Video
 
 _DEFAULT_SIDE = 512
@@ -95,7 +96,10 @@ def diffusion(
     window = window_around(holes, margin, side)
     frames = video.frames.copy()
     groups = [touched[start : start + frames_at_once] for start in range(0, len(touched), frames_at_once)]
-    with ctx.use(model) as held, held.lent() as pipeline:
+    with (
+        use_linked(ctx, model, "diffusers.inpaint", named_by="load.inpaint") as held,
+        held.lent() as pipeline,
+    ):
         for done, group in enumerate(groups):
             filled = [fill_hole(frames[index], holes[index], "telea", 3) for index in group]
             painted = paint(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from nodegraph import Context, ModelRef, Param, node
+from nodes.linked_models import use_linked
 from nodes.track.flow import Tracked
 from nodes.track.sam2_config import image_size
 from nodes.track.sam2_predictor import Clip, ClipPredictor, ObjectMemory, Prompts, Segments, mask_of
@@ -143,7 +144,7 @@ def _ready(model: ModelRef, ctx: Context) -> Iterator[ClipPredictor]:
     import torch
 
     with (
-        ctx.use(model) as predictor,
+        use_linked(ctx, model, "sam2.video", named_by="load.sam2") as predictor,
         torch.inference_mode(),
         torch.autocast(torch.device(ctx.device).type, torch.bfloat16, enabled=model.dtype == "bfloat16"),
     ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from nodegraph import Batch, Context, ModelRef, Param, node
 from nodes.diffusion.calls import Steps, noise_of, to_bytes
+from nodes.linked_models import use_linked
 from nodes.types import Boxes, Image, Video
 from nodes.video.fit import Fit, Fitted, cut_frames, fitted, place_boxes, place_photo, seen_photo
 
@@ -138,7 +139,10 @@ def animate_by_svd(
     groups = groups_of(image, places, together=ctx.device != "cpu")
     steps = Steps(ctx, len(groups) * (len(sigmas) if sigmas else num_inference_steps))
     clips: dict[int, np.ndarray[Any, Any]] = {}
-    with ctx.use(model) as held, held.lent(compiled=compile, channels_last=channels_last) as pipeline:
+    with (
+        use_linked(ctx, model, "diffusers.svd", named_by="load.svd") as held,
+        held.lent(compiled=compile, channels_last=channels_last) as pipeline,
+    ):
         for group in groups:
             photos = [place_photo(image[index].pixels, places[index]) for index in group]
             seeds = [ctx.seeds[index] for index in group]
