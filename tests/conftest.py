@@ -105,7 +105,7 @@ def run_cli(
 
     def start(arguments: list[str], env: Mapping[str, str], timeout: float) -> Ended:
         ended = subprocess.run(
-            [sys.executable, "-m", "nodegraph.cli", *arguments],
+            [sys.executable, "-m", "nodegraph", *arguments],
             cwd=tmp_path,
             env={**cli_env, **env},
             capture_output=True,

@@ -123,7 +123,7 @@ def run_graph(name: str, place: Place, inputs: dict[str, Any]) -> Run:
         f"--input={key}={value if isinstance(value, Path) else json.dumps(value)}"
         for key, value in inputs.items()
     ]
-    command = [sys.executable, "-m", "nodegraph.cli", "run", file, f"--store={store}", f"--out={out}", *given]
+    command = [sys.executable, "-m", "nodegraph", "run", file, f"--store={store}", f"--out={out}", *given]
     command += [f"--devices={place.devices}", "--jobs=1", "--quiet"]
     beside = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(place.processes - 1)]
     try:

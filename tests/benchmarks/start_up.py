@@ -33,7 +33,7 @@ def median_seconds(command: Sequence[str], folder: Path) -> float:
 
 def main() -> None:
     """Print the table."""
-    cli = [sys.executable, "-m", "nodegraph.cli"]
+    cli = [sys.executable, "-m", "nodegraph"]
     rows = [
         ("python -c pass", [sys.executable, "-c", "pass"], None),
         ("import nodegraph", [sys.executable, "-c", "import nodegraph"], 0.2),

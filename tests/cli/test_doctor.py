@@ -65,7 +65,7 @@ def test_version_is_printed(run_cli):
 
 
 def test_reader_that_goes_away_leaves_no_traceback(demo_graph, cli_env, demo_env):
-    shell = f"{sys.executable} -m nodegraph.cli nodes --json | head -c 10"
+    shell = f"{sys.executable} -m nodegraph nodes --json | head -c 10"
     ended = subprocess.run(
         ["bash", "-c", shell], env=cli_env | demo_env, capture_output=True, text=True, check=False
     )

@@ -254,7 +254,7 @@ def start_waiting(write_graph, environment, tmp_path, *, stubborn):
     """A run whose only call waits; returns the process once the call runs."""
     graph = write_graph({"wait": {"type": "demo.wait", "params": {"number": 1, "stubborn": stubborn}}})
     process = subprocess.Popen(
-        [sys.executable, "-m", "nodegraph.cli", "run", graph.name],
+        [sys.executable, "-m", "nodegraph", "run", graph.name],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,

@@ -112,7 +112,7 @@ def test_interrupt_tells_which_combinations_are_done(write_graph, cli_env, demo_
         {"waited": "wait"},
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "nodegraph.cli", "run", graph.name, "--sweep", "picky.bad=5,6", "--jobs", "1"],
+        [sys.executable, "-m", "nodegraph", "run", graph.name, "--sweep", "picky.bad=5,6", "--jobs", "1"],
         cwd=tmp_path,
         env=cli_env | demo_env,
         stdout=subprocess.PIPE,

@@ -70,7 +70,7 @@ class Runs:
 
     def start(self, *more: str, stuck: str = "") -> subprocess.Popen[str]:
         """Begin a run."""
-        command = [sys.executable, "-m", "nodegraph.cli", "run", "graph.json", "--json", "--jobs", "1", *more]
+        command = [sys.executable, "-m", "nodegraph", "run", "graph.json", "--json", "--jobs", "1", *more]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -152,7 +152,7 @@ def test_interrupted_run_does_not_spoil_the_reasons_of_the_next(runs):
     process.send_signal(signal.SIGINT)
     assert runs.end(process)[0] == 130
     planned = subprocess.run(
-        [sys.executable, "-m", "nodegraph.cli", "plan", "graph.json", "--json", "--set", "slow.pause=0.04"],
+        [sys.executable, "-m", "nodegraph", "plan", "graph.json", "--json", "--set", "slow.pause=0.04"],
         cwd=runs.folder, env=runs.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(planned.stdout)["nodes"]["slow"]["reasons"] == ["param pause: 0.02 → 0.04"]

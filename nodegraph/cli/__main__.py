@@ -1,5 +1,0 @@
-"""`python -m nodegraph.cli` is `nodegraph`."""
-
-from nodegraph.cli import main
-
-main()
