@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from nodegraph.types.ports import (
     OneOf,
     Record,
     Scalar,
+    ScalarName,
     Type,
     conforms,
     has_python_form,
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Kind = Literal["call", "batch", "stream"]
+
+_SCALARS: dict[ScalarName, str] = {
+    "bool": "true or false",
+    "int": "an integer",
+    "float": "a number",
+    "str": "a text",
+    "path": "a path",
+    "json": "any JSON value",
+}
+"""What stands for a scalar in a graph file, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +285,8 @@ def validate_literal(port: InputPort, literal: Any) -> Any:
     try:
         validated = read_json(port.adapter, literal)
     except ValidationError as error:
-        raise BadLiteral("; ".join(_expectation(entry) for entry in error.errors())) from None
+        refused = [(entry["loc"], entry) for entry in error.errors()]
+        raise BadLiteral("; ".join(_expectations(refused, port.type))) from None
     if (choices := _missed_choice(literal, port.type)) is not None:
         raise BadLiteral(f"must be {' or '.join(map(repr, choices))}")
     if type(validated) is int and not -(2**63) <= validated < 2**63:
@@ -296,10 +308,72 @@ def _missed_choice(literal: Any, type_: Type) -> tuple[Any, ...] | None:
             return None
 
 
-def _expectation(entry: Any) -> str:
-    place = ".".join(str(part) for part in entry["loc"])
+_Refused = Sequence[tuple[tuple[int | str, ...], Any]]
+"""What pydantic refuses, each with its place in the literal."""
+
+
+def _expectations(refused: _Refused, type_: Type, place: tuple[int | str, ...] = ()) -> Iterator[str]:
+    """What was expected, each at its place: of a union all that it takes, not each of its members by itself.
+
+    Args:
+        refused: by its place below `place`.
+        type_: what is taken at `place`.
+        place: in the literal.
+    """
+    but_none = _but_none(type_)
+    match but_none[0] if len(but_none) == 1 else type_:
+        case ListOf(element) | DictOf(element):
+            parts: dict[tuple[int | str, ...], list[Any]] = {}
+            for inner, entry in refused:
+                parts.setdefault(inner[:1], []).append((inner[1:], entry))
+            # What is wrong with the whole stands under no part.
+            for part, below in parts.items():
+                yield from _expectations(below, element if part else Nothing(), (*place, *part))
+        case OneOf(taken):
+            # The first part of a place below a union is pydantic's name of the member.
+            fitting = [(inner[1:], entry) for inner, entry in refused if _fits_otherwise(inner, entry)]
+            if not fitting:
+                yield _told(place, f"must be {_in_words(taken)}")
+            yield from (_expectation((*place, *inner), entry) for inner, entry in fitting)
+        case _:
+            yield from (_expectation((*place, *inner), entry) for inner, entry in refused)
+
+
+def _fits_otherwise(inner: tuple[int | str, ...], entry: Any) -> bool:
+    """Whether a literal is of the kind of a union's member, and wrong within: too large, or in one entry."""
+    kind: str = entry["type"]
+    return len(inner) > 1 or not (kind.endswith("_type") or kind in ("literal_error", "enum"))
+
+
+def _in_words(taken: Sequence[Type]) -> str:
+    """What a union takes, such as "a text or a path"."""
+    words = list(dict.fromkeys(word for type_ in taken for word in _words(type_)))
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _words(type_: Type) -> Iterator[str]:
+    match type_:
+        case Scalar(name):
+            yield _SCALARS[name]
+        case Choice(values):
+            yield from map(repr, values)
+        case ListOf():
+            yield "a list"
+        case OneOf(taken):
+            yield from (word for member in taken for word in _words(member))
+        case Nothing():
+            yield "null"
+        case _:
+            yield "an object"
+
+
+def _expectation(place: tuple[int | str, ...], entry: Any) -> str:
     message: str = entry["msg"]
     message = re.sub(r"^[A-Z]\w* should ", "must ", message).replace(" after validation", "")
     if entry["type"] == "extra_forbidden":
         message = "there is no such field"
-    return f"{place}: {message}" if place else message
+    return _told(place, message)
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    return f"{'.'.join(map(str, place))}: {message}" if place else message

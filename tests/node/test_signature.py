@@ -376,9 +376,46 @@ def test_literal_of_another_type_or_out_of_bounds_is_refused(annotation, literal
         (int, 2**63, "must fit in 64 bits"),
         (list[int], [1, "a"], "1: must be a valid integer"),
         (Settings, {"rate": 1, "other": 2}, "other: there is no such field"),
+        (list[Path], [3], "0: must be a valid string"),
+        (Annotated[list[int], Param(min_length=1)], [], "must have at least 1 item, not 0"),
     ],
 )
 def test_refused_literal_is_told_what_was_expected(annotation, literal, message):
+    with pytest.raises(BadLiteral) as caught:
+        validate_literal(port(annotation), literal)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("annotation", "literal", "message"),
+    [
+        (str | Path, 3, "must be a text or a path"),
+        (str | Path | None, 3, "must be a text, a path or null"),
+        (Literal["auto"] | float, "x", "must be 'auto' or a number"),
+        (Mode | int, "x", "must be 'fast', 'exact' or an integer"),
+        (Settings | list[int], 3, "must be an object or a list"),
+        (list[str | Path], ["a", 3], "1: must be a text or a path"),
+        (dict[str, list[int | str]], {"a": [1, []]}, "a.1: must be an integer or a text"),
+    ],
+)
+def test_literal_that_no_member_of_a_union_takes_is_told_all_that_is_taken(annotation, literal, message):
+    with pytest.raises(BadLiteral) as caught:
+        validate_literal(port(annotation), literal)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("annotation", "literal", "message"),
+    [
+        (Annotated[int, Field(ge=1)] | str, 0, "must be greater than or equal to 1"),
+        (list[int] | int, [1, "a"], "1: must be a valid integer"),
+        (Settings | int, {"rate": 1, "other": 2}, "other: there is no such field"),
+        (Annotated[int | float, Param(le=1)], 2, "must be less than or equal to 1"),
+    ],
+)
+def test_literal_that_a_member_of_a_union_nearly_takes_is_told_what_is_wrong_with_it(
+    annotation, literal, message
+):
     with pytest.raises(BadLiteral) as caught:
         validate_literal(port(annotation), literal)
     assert str(caught.value) == message
