@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from nodegraph import Context, Param, node
 from nodes.first_masks import check_first_masks
 from nodes.track.dense_flow import Preset
-from nodes.track.follow_clip import Motion, follow_clip
+from nodes.track.follow_clip import follow_clip
+from nodes.track.follow_object import Motion
 from nodes.track.motion_model import at_scale
 from nodes.types import Boxes, BoxTrack, MaskTrack, Video
 from nodes.video.outline import (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,30 @@ if TYPE_CHECKING:
 
 _FEWEST_HOMOGRAPHY, _FEWEST_AFFINE, _FEWEST_SIMILARITY = 24, 16, 6
 """Matches that a model needs, three per degree of freedom or more: with fewer it follows their noise."""
+_TOLERANCE = 1.5
+"""Pixels by which a match may miss a model and still agree with it."""
+
+Fit = Callable[["np.ndarray[Any, Any]", "np.ndarray[Any, Any]", float], "np.ndarray[Any, Any] | None"]
+"""Fits a model to start points, end points and a tolerance; None if they determine none."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Points of the first frame, where they are in another, and which of them the flow confirms.
+
+    Attributes:
+        start, end: float32 `[K, 2]`.
+        closed: bool `[K]`.
+    """
+
+    start: np.ndarray[Any, Any]
+    end: np.ndarray[Any, Any]
+    closed: np.ndarray[Any, Any]
+
+    def fit(self, fit: Fit, otherwise: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The model of the confirmed ones, or another where they determine none."""
+        model = fit(self.start[self.closed], self.end[self.closed], _TOLERANCE)
+        return otherwise if model is None else model
 
 
 def carry(model: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -19,6 +45,13 @@ def carry(model: np.ndarray[Any, Any], points: np.ndarray[Any, Any]) -> np.ndarr
     moved = points.astype(np.float64) @ model[:, :2].T + model[:, 2]
     third = np.where(moved[:, 2:] > 1e-6, moved[:, 2:], 1e-6)
     return (moved[:, :2] / third).astype(np.float32)
+
+
+def translation(by: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The model that moves every point by (x, y)."""
+    import numpy as np
+
+    return np.array([[1, 0, by[0]], [0, 1, by[1]], [0, 0, 1]], dtype=np.float64)
 
 
 def fit_scene(
@@ -69,8 +102,7 @@ def fit_object(
             return full
     if not len(start):
         return None
-    shift = np.median(end - start, axis=0)
-    return np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]], dtype=np.float64)
+    return translation(np.median(end - start, axis=0))
 
 
 def agrees(

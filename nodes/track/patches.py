@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import ceil, hypot, log2
 from typing import TYPE_CHECKING, Any
 
+from nodes.track.motion_model import carry
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -54,6 +56,29 @@ class Patch:
     smooth: np.ndarray[Any, Any]
     onto: np.ndarray[Any, Any]
 
+    @property
+    def length(self) -> float:
+        """Side of the square of the patch's area, in pixels of the first frame."""
+        import numpy as np
+
+        height, width = self.grey.shape
+        return float(np.sqrt(height * width * abs(np.linalg.det(self.onto[:2, :2]))))
+
+    def middle(self, model: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Where a model of the first frame's points puts the patch's middle: float64 `[2]`, (x, y)."""
+        import numpy as np
+
+        middle = np.array([self.grey.shape[::-1]], dtype=np.float64) / 2
+        return carry(model @ self.onto, middle)[0].astype(np.float64)
+
+    def corners(self, model: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Where a model of the first frame's points puts the patch's corners: float32 `[4, 2]`."""
+        import numpy as np
+
+        height, width = self.grey.shape
+        corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
+        return carry(model, carry(self.onto, corners))
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -75,7 +100,7 @@ def pyramid(grey: np.ndarray[Any, Any]) -> Pyramid:
     import cv2
     import numpy as np
 
-    levels = [grey.astype(np.float32)]
+    levels: list[np.ndarray[Any, Any]] = [grey.astype(np.float32)]
     while min(levels[-1].shape) >= 32:
         height, width = levels[-1].shape
         levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
