@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from nodegraph.events import (
+    CallCached,
     CallDone,
     CallDropped,
     CallFailed,
@@ -43,6 +44,7 @@ class NodeProgress:
     Attributes:
         total: calls in all, None while its source has not ended.
         inside: the running calls by item, each with the part of it that is done, 0 to 1.
+        open: calls that began, less those that have ended by the counts.
         since: when it began to work, in seconds since the run started.
     """
 
@@ -54,16 +56,30 @@ class NodeProgress:
     total: int | None = None
     finished: bool = False
     inside: dict[str, float] = field(default_factory=dict[str, float])
+    open: int = 0
     since: float | None = None
+
+    def begin(self, item: str, time: float) -> None:
+        """Take in that a call runs, perhaps once more: alone, after its batch failed."""
+        self.open += item not in self.inside
+        self.inside[item] = 0.0
+        self.since = time if self.since is None else self.since
 
     def advance(self, now: NodeAdvance, time: float) -> None:
         """Take in the counts so far."""
+        before = self.executed + self.failed
         _, self.executed, self.cached, self.failed, self.skipped, self.dropped, self.total = now
         if self.executed and self.since is None:
             self.since = time
-        # Of calls that take a few milliseconds the end is told by these counts only.
-        if self.settled == self.total:
-            self.inside.clear()
+        # Of calls that take a few milliseconds the end is told by these counts only, not which one's it is.
+        self.open = max(0, self.open - max(0, self.executed + self.failed - before))
+        if self.open == 0 or self.settled == self.total:
+            self.rest()
+
+    def rest(self) -> None:
+        """Take in that no call runs."""
+        self.inside.clear()
+        self.open = 0
 
     @property
     def settled(self) -> int:
@@ -113,17 +129,20 @@ class Tally:
 def _take_in(node: NodeProgress, event: Event) -> None:
     match event:
         case CallStarted(item=item):
-            node.inside[item] = 0.0
-            node.since = event.time if node.since is None else node.since
+            node.begin(item, event.time)
         case CallProgress(item=item, done=done, total=total) if total and item in node.inside:
             node.inside[item] = min(1.0, done / total)
         case CallDone(item=item) | CallFailed(item=item) | CallDropped(item=item):
             node.inside.pop(item, None)
+        case CallCached(item=item) if item in node.inside:
+            # It began so that it could be told what it would give, such as which model a node names.
+            del node.inside[item]
+            node.open -= 1
         case NodeFinished():
             counts = event.executed, event.cached, event.failed, event.skipped, event.dropped
             node.advance(NodeAdvance(event.node, *counts, event.items), event.time)
             node.finished = True
-            node.inside.clear()
+            node.rest()
         case _:
             pass
 
@@ -146,7 +165,7 @@ class Progress:
         self._close: Callable[[], None] | None = None
         self._print: Callable[[str], None] = terminal.say
         self.is_live = not terminal.quiet and sys.stderr.isatty()
-        self._told = 0.0
+        self._over = threading.Event()
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
@@ -154,13 +173,12 @@ class Progress:
             self._tally.add(event)
         if isinstance(event, Output):
             self._print(f"{event.node} {event.item}".rstrip() + f": {printable(event.text.rstrip())}")
-        if not self.is_live and event.time - self._told >= _PLAIN_SECONDS:
-            self._told = event.time
-            self._terminal.say(self.line())
 
     def __enter__(self) -> Progress:
         if self.is_live:
             self._open_live()
+        elif not self._terminal.quiet:
+            self._open_plain()
         return self
 
     def __exit__(
@@ -173,13 +191,35 @@ class Progress:
     def line(self) -> str:
         """Where the run stands, in one line."""
         with self._lock:
+            now = self._now()
             nodes = self._tally.nodes
             settled = sum(node.settled for node in nodes.values())
             failed = sum(node.failed for node in nodes.values())
             running = [name for name, node in nodes.items() if node.inside]
-        text = f"{seconds_text(self._tally.now)}: {counted(settled, 'call')} done"
+        text = f"{seconds_text(now)}: {counted(settled, 'call')} done"
         text += f", {failed:,} failed" if failed else ""
         return text + (f"; running {', '.join(running[:4])}" if running else "")
+
+    def _now(self) -> float:
+        """Seconds since the run started; call it under the lock. A long call sends no events."""
+        self._tally.now = max(self._tally.now, time.monotonic() - self._begun)
+        return self._tally.now
+
+    def _open_plain(self) -> None:
+        """Say now and then where the run stands."""
+
+        def tell() -> None:
+            while not self._over.wait(_PLAIN_SECONDS):
+                self._terminal.say(self.line())
+
+        thread = threading.Thread(target=tell, name="progress", daemon=True)
+        thread.start()
+
+        def close() -> None:
+            self._over.set()
+            thread.join()
+
+        self._close = close
 
     def _open_live(self) -> None:
         from rich.console import Console
@@ -205,7 +245,7 @@ class Progress:
         for justify in ("left", "left", "right", "left", "left"):
             grid.add_column(justify=justify, no_wrap=True)
         with self._lock:
-            self._tally.now = max(self._tally.now, time.monotonic() - self._begun)
+            self._now()
             names = shown_nodes(self._tally.nodes, console.height - 3)
             for name in names:
                 self._add_row(grid, name)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 
+from nodegraph import Item, Stream, node
+from nodegraph.api import Options, run_graph
 from nodegraph.cli.progress import NodeProgress, Progress, Tally, shown_nodes
 from nodegraph.cli.terminal import Terminal
 from nodegraph.events import (
+    CallCached,
     CallDone,
     CallFailed,
     CallProgress,
@@ -18,6 +22,24 @@ from nodegraph.events import (
     Output,
     RunStarted,
 )
+
+RELEASE = threading.Event()
+"""Ends the source of a test."""
+
+
+@node("progress_test.numbers", version=1)
+def numbers() -> Stream[int]:
+    """Give three numbers, and end when the test says so."""
+    for number in range(3):
+        yield Item(str(number), number)
+    if not RELEASE.wait(10.0):
+        raise TimeoutError("nothing told that the calls have ended")
+
+
+@node("progress_test.quick", version=1)
+def quick(number: int) -> int:
+    """Take no time."""
+    return number
 
 
 def started(*nodes):
@@ -93,6 +115,84 @@ def test_calls_whose_end_is_not_told_one_by_one_end_with_the_last_of_their_node(
     assert (node.done, node.inside) == (2, {})
 
 
+def test_calls_whose_end_is_not_told_have_ended_when_as_many_are_counted_as_began():
+    tally = Tally()
+    for event in (
+        started("a"),
+        CallStarted(0.0, "a", "x", "new"),
+        CallStarted(0.1, "a", "y", "new"),
+        advanced(0.2, "a", 1),
+    ):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert node.inside
+    tally.add(advanced(0.3, "a", 9))
+    assert node.inside == {}
+
+
+def test_node_of_quick_calls_is_not_told_to_run_while_it_waits_for_more_items(tmp_path):
+    quick_nodes = {
+        "n": {"type": "progress_test.numbers"},
+        "q": {"type": "progress_test.quick", "links": {"number": "n"}},
+    }
+    file = tmp_path / "graph.json"
+    file.write_text(json.dumps({"nodegraph": 1, "nodes": quick_nodes}))
+    tally, began = Tally(), []
+
+    def follow(event):
+        tally.add(event)
+        if isinstance(event, CallStarted) and event.node == "q":
+            began.append(event.item)
+        if "q" in tally.nodes and tally.nodes["q"].executed == 3 and not tally.nodes["q"].inside:
+            RELEASE.set()
+
+    RELEASE.clear()
+    run = run_graph(file, Options(store=tmp_path / "store"), on_event=follow)
+    assert run.ok, run.errors
+    assert sorted(began) == ["0", "1", "2"]
+
+
+def test_long_call_runs_on_while_others_are_counted():
+    tally = Tally()
+    for event in (
+        started("a"),
+        advanced(0.0, "a", 40),
+        CallStarted(1.0, "a", "x", "new"),
+        CallDone(2.0, "a", "x", 1.0),
+        CallStarted(2.0, "a", "y", "new"),
+        advanced(2.1, "a", 41, cached=30),
+        CallStarted(2.2, "a", "y", "new"),
+        advanced(2.3, "a", 41, cached=31),
+    ):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert set(node.inside) == {"y"}
+    tally.add(advanced(9.0, "a", 42, cached=31))
+    assert node.inside == {}
+
+
+def test_call_that_found_its_result_when_it_ran_has_ended():
+    tally = Tally()
+    for event in (started("a"), CallStarted(0.0, "a", "x", "new"), CallCached(0.1, "a", "x")):
+        tally.add(event)
+    node = tally.nodes["a"]
+    assert node.inside == {}
+    for event in (CallStarted(0.2, "a", "y", "new"), advanced(0.3, "a", 1, cached=1)):
+        tally.add(event)
+    assert node.inside == {}
+
+
+def test_calls_of_another_pass_are_counted_anew():
+    tally = Tally()
+    for event in (started("a"), advanced(0.0, "a", 40), CallStarted(1.0, "a", "x", "new")):
+        tally.add(event)
+    node = tally.nodes["a"]
+    tally.add(advanced(1.1, "a", 2))
+    assert set(node.inside) == {"x"}
+    tally.add(advanced(1.2, "a", 3))
+    assert node.inside == {}
+
+
 def test_finished_node_has_the_final_counts():
     tally = Tally()
     tally.add(started("a"))
@@ -113,25 +213,49 @@ def test_running_and_failed_nodes_are_shown_first_and_in_graph_order():
     assert shown_nodes(nodes, 10) == list(nodes)
 
 
-def test_plain_lines_come_at_most_every_ten_seconds_and_with_output(monkeypatch):
+class _Lines(io.StringIO):
+    """Tells when a second line has been written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.two = threading.Event()
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self.getvalue().count("\n") >= 2:
+            self.two.set()
+        return written
+
+
+def test_plain_lines_tell_what_runs_while_no_event_comes(monkeypatch):
+    errors = _Lines()
+    monkeypatch.setattr("sys.stderr", errors)
+    monkeypatch.setattr("nodegraph.cli.progress._PLAIN_SECONDS", 0.01)
+    progress = Progress(Terminal())
+    for event in (started("a", "b"), CallStarted(70.0, "b", "", "new"), advanced(80.0, "a", 3, total=3)):
+        progress(event)
+    with progress:
+        assert errors.two.wait(10.0)
+    told = errors.getvalue()
+    assert set(told.splitlines()) == {"1:20 min: 3 calls done; running b"}
+    threads = [thread.name for thread in threading.enumerate()]
+    assert "progress" not in threads
+
+
+def test_what_nodes_print_is_written_as_it_comes(monkeypatch):
     errors = io.StringIO()
     monkeypatch.setattr("sys.stderr", errors)
     with Progress(Terminal()) as progress:
         progress(started("a"))
-        for second in range(1, 25):
-            progress(advanced(float(second), "a", second, total=30))
         progress(Output(25.0, "a", "x", "hello\x1b[31m\n"))
-    assert errors.getvalue().splitlines() == [
-        "10 s: 10 calls done",
-        "20 s: 20 calls done",
-        "a x: hello\\x1b[31m",
-    ]
+        assert errors.getvalue() == "a x: hello\\x1b[31m\n"
 
 
 def test_quiet_progress_says_nothing(monkeypatch):
     errors = io.StringIO()
     monkeypatch.setattr("sys.stderr", errors)
     with Progress(Terminal(quiet=True)) as progress:
+        assert "progress" not in [thread.name for thread in threading.enumerate()]
         progress(started("a"))
         progress(advanced(99.0, "a", 1))
         progress(Output(99.0, "a", "x", "hello"))
@@ -176,4 +300,4 @@ def test_events_from_many_threads_are_all_counted(monkeypatch):
             thread.start()
         for thread in threads:
             thread.join()
-        assert progress.line() == "0.50 s: 1,600 calls done"
+        assert progress.line().endswith(" s: 1,600 calls done")
