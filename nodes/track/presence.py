@@ -60,7 +60,14 @@ def is_another(
     patch: Patch,
     first: Pyramid,
 ) -> bool:
-    """Whether what a model finds looks alike, was elsewhere in the first frame, and moved by one of `others`."""
+    """Whether what a model finds looks alike but was elsewhere in the first frame, and moved as another did.
+
+    Args:
+        model: carries points of the first frame to where the object seems to be.
+        others: models of the scene and of other objects.
+        patch: the object.
+        first: the first frame.
+    """
     import numpy as np
 
     here = np.eye(3)
