@@ -190,19 +190,15 @@ def _matches_nothing(result: Run) -> bool:
 
 
 def _print_outputs(terminal: Terminal, result: Run) -> None:
+    from nodegraph.report.rows import is_block
     from nodegraph.show.wording import table
 
-    texts = {name: output.value for name, output in result.outputs.items() if _is_block(output)}
+    texts = {name: output.value for name, output in result.outputs.items() if is_block(output)}
     rows = [(name, _output_text(output)) for name, output in result.outputs.items() if name not in texts]
     if rows:
         terminal.result(table(rows))
     for name, text in texts.items():
         terminal.result(f"\n{name}\n{text.rstrip()}")
-
-
-def _is_block(output: RunOutput) -> bool:
-    """Whether an output is a text of several lines, such as a table."""
-    return isinstance(output.value, str) and "\n" in output.value.rstrip()
 
 
 def _print_combinations(terminal: Terminal, swept: Sweep) -> None:

@@ -13,6 +13,7 @@ from nodegraph.report.rows import (
     PLACEMENT_COLUMNS,
     SHORTAGE_COLUMNS,
     headline,
+    is_block,
     node_row,
     output_text,
     placement_rows,
@@ -45,7 +46,7 @@ _STYLE = (
     ".ngr .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     ".ngr .dim{color:var(--dim)}.ngr .done{color:var(--good)}.ngr .failed{color:var(--bad)}"
     ".ngr .interrupted{color:var(--warn)}"
-    ".ngr pre{white-space:pre-wrap;margin:4px 0;font-size:12.5px}"
+    ".ngr pre{white-space:pre-wrap;margin:4px 0;font-size:12.5px}.ngr pre.block{white-space:pre}"
     ".ngr code{font-size:13px;word-break:break-all}"
 )
 _PAGE_STYLE = (
@@ -151,6 +152,8 @@ def _error(error: CallError) -> str:
 
 
 def _output(output: RunOutput) -> str:
+    if is_block(output):
+        return f'<pre class="block">{_text(output.value.rstrip())}</pre>'
     return f"<code>{_text(output_text(output))}</code>"
 
 

@@ -70,6 +70,11 @@ def shortage_rows(shortages: Sequence[OutOfMemory]) -> Iterator[tuple[str, ...]]
         yield (seconds_text(float(entry.time)), entry.node, entry.item, entry.device, *sizes, entry.then)
 
 
+def is_block(output: RunOutput) -> bool:
+    """Whether an output is a text of several lines, such as a table, and is shown as it stands."""
+    return isinstance(output.value, str) and "\n" in output.value.rstrip()
+
+
 def output_text(output: RunOutput) -> str:
     """An output of the graph in one line."""
     if output.missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodegraph.report.rows import COLUMNS, headline, node_row, output_text, why_dropped, why_ran
+from nodegraph.report.rows import COLUMNS, headline, is_block, node_row, output_text, why_dropped, why_ran
 from nodegraph.run.result import Run
 from nodegraph.show.wording import printable, table
 
@@ -44,7 +44,11 @@ def _sections(run: Run) -> Iterator[str]:
     yield _titled("dropped", dropped)
     yield f"failed\n{failures_text(run)}" if run.errors else ""
     yield _titled("warnings", [(warning,) for warning in run.warnings])
-    yield _titled("outputs", [(name, output_text(output)) for name, output in run.outputs.items()])
+    outputs = [(name, output_text(output)) for name, output in run.outputs.items() if not is_block(output)]
+    yield _titled("outputs", outputs)
+    for name, output in run.outputs.items():
+        if is_block(output):
+            yield printable(f"{name}\n{output.value.rstrip()}")
 
 
 def _titled(title: str, rows: list[tuple[str, ...]]) -> str:

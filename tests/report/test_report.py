@@ -100,6 +100,26 @@ outputs
     )
 
 
+TABLE = "class   mAP\ncar    0.51\n<b>\x1b   0.4\n"
+
+
+def test_text_of_several_lines_stands_after_the_other_outputs_as_it_is():
+    outputs = {"table": RunOutput(value=TABLE, has_value=True), "n": RunOutput(value=3, has_value=True)}
+    told = text_report(make_run(outputs=outputs))
+    assert told.endswith("\noutputs\n  n  3\n\ntable\nclass   mAP\ncar    0.51\n<b>\\x1b   0.4\n")
+
+
+@pytest.mark.parametrize("render", [html_report, run_html])
+def test_text_of_several_lines_keeps_its_lines_and_columns_in_a_page(render):
+    outputs = {
+        "table": RunOutput(value=TABLE, has_value=True),
+        "line": RunOutput(value="one line\n", has_value=True),
+    }
+    page = render(make_run(outputs=outputs))
+    assert '<td><pre class="block">class   mAP\ncar    0.51\n&lt;b&gt;   0.4</pre></td>' in page
+    assert "<code>&quot;one line\\n&quot;</code>" in page
+
+
 @pytest.mark.parametrize(
     ("changes", "state"),
     [({"ok": True, "errors": ()}, "done"), ({}, "failed"), ({"interrupted": True}, "interrupted")],
