@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nodegraph.cli.doctor_models import NamedModel, fetch_commands, models_of
-from nodegraph.cli.options import AsJson, NodePacks, Overlays, Quiet, StoreFolder
+from nodegraph.cli.groups import GraphValues
+from nodegraph.cli.options import (
+    AsJson,
+    GraphInputs,
+    NodePacks,
+    Overlays,
+    ParamValues,
+    Quiet,
+    StoreFolder,
+    UsageError,
+)
 from nodegraph.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -36,6 +46,8 @@ class Finding:
 
 def doctor(
     graph: Annotated[Path | None, typer.Argument(metavar="[GRAPH]", help="Is it ready to run?")] = None,
+    inputs: GraphInputs = None,
+    sets: ParamValues = None,
     values: Overlays = None,
     store: StoreFolder = None,
     nodes: NodePacks = None,
@@ -48,12 +60,14 @@ def doctor(
     from nodegraph.show.wording import table
 
     terminal = Terminal(json, quiet)
+    if graph is None and (inputs or sets or values):
+        raise UsageError("--input, --set and --values are for a graph; name its file: nodegraph doctor GRAPH")
     packs = load_packs(nodes or ())
     devices, found = _devices()
     findings = [*_software(), *_packs(packs), _store(store), *devices]
     models: list[NamedModel] = []
     if graph is not None:
-        checked, finding = _graph(graph, values or ())
+        checked, finding = _graph(graph, GraphValues(inputs, sets, values))
         models = [] if checked is None else list(models_of(checked))
         findings += [finding, *(Finding(*model.told()) for model in models)]
     wrong = [finding for finding in findings if finding.wrong]
@@ -131,7 +145,7 @@ def _torch_sight() -> TorchSight:
         return TorchSight(0, str(error))
 
 
-def _graph(graph: Path, values: Sequence[Path]) -> tuple[CheckedGraph | None, Finding]:
+def _graph(graph: Path, given: GraphValues) -> tuple[CheckedGraph | None, Finding]:
     """Whether a graph could run as it is: no problems, every input given, every folder there."""
     from nodegraph.check import check
     from nodegraph.graph.problem import GraphError
@@ -140,7 +154,7 @@ def _graph(graph: Path, values: Sequence[Path]) -> tuple[CheckedGraph | None, Fi
 
     topic = f"graph {graph}"
     try:
-        checked = check(graph, values=values, require_inputs=True)
+        checked = check(graph, **given.for_check(), require_inputs=True)
     except GraphError as error:
         first = error.problems[0]
         return None, Finding(

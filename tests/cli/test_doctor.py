@@ -50,6 +50,21 @@ def test_doctor_tells_what_a_graph_lacks(run_cli, tmp_path, demo_env, demo_graph
     assert "does not exist" in ended.stderr
 
 
+def test_doctor_takes_the_values_of_a_graph_as_plan_does(run_cli, demo_env, write_graph):
+    file = write_graph({"photos": {"type": "load.images", "params": {"root": "gone"}}})
+    (file.parent / "here").mkdir()
+    assert run_cli("doctor", file, env=demo_env).exit == 1
+    ended = run_cli("doctor", file, "--set", "photos.root=here", env=demo_env)
+    assert (ended.exit, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("option", ["--input", "--set", "--values"])
+def test_values_without_a_graph_are_refused(run_cli, option):
+    ended = run_cli("doctor", option, "a.b=1")
+    assert ended.exit == 2
+    assert "name its file: nodegraph doctor GRAPH" in ended.stderr
+
+
 @pytest.mark.parametrize("command", [[name] for name in COMMANDS] + SUBCOMMANDS)
 def test_every_command_has_help_and_the_common_options(run_cli, command):
     ended = run_cli(*command, "--help")

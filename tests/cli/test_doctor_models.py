@@ -164,6 +164,21 @@ def test_an_overlay_puts_other_models_in_place(tmp_path, folder, capsys):
     assert f"doctor.known from {folder}, complete" in capsys.readouterr().out
 
 
+def test_values_of_the_command_line_put_other_models_in_place(tmp_path, folder, capsys):
+    file = tmp_path / "graph.json"
+    inputs = {"size": {"type": "str"}}
+    nodes = {
+        "a": {"type": "doctor.named", "links": {"model": "inputs.size"}},
+        "b": {"type": "doctor.named", "params": {"model": "org/known"}},
+    }
+    file.write_text(json.dumps({"nodegraph": 1, "inputs": inputs, "nodes": nodes}))
+    assert doctor(file, store=tmp_path / "store", sets=[f"b.model={folder}"]) == 1
+    assert "graph input 'size' (str) needs a value" in capsys.readouterr().err
+    given = {"inputs": [f"size={folder}"], "sets": [f"b.model={folder}"]}
+    assert doctor(file, store=tmp_path / "store", **given) == 0
+    assert capsys.readouterr().out.count(f"doctor.known from {folder}, complete") == 2
+
+
 def test_a_model_that_no_output_needs_is_not_looked_for(tmp_path):
     file = tmp_path / "graph.json"
     nodes = {name: {"type": "doctor.named", "params": {"model": f"./{name}"}} for name in ("used", "unused")}
