@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -109,19 +110,42 @@ def _describe_input(port: InputPort) -> dict[str, Any]:
 
 
 def _some_output(port: InputPort, reader: NodeType, types: Mapping[str, NodeType]) -> str:
-    """An output of the catalog that the input takes, best one of the same name; else a made-up one."""
-    fitting = list(_fitting_outputs(port, reader, types))
-    named = [source for source in fitting if source.endswith(f".{port.name}")]
-    return next(iter(named or fitting), f"{port.name}.out")
+    """An output of the catalog that the input takes; else a made-up one.
+
+    Best is one of the same name; then one of a type that the reader's documentation names, or that shares a
+    part of its id: of models, `load.svd` for `video.svd`, since any would fit the type of the port.
+    """
+
+    def nearness(source: tuple[NodeType, str]) -> tuple[bool, bool, bool]:
+        declared, output = source
+        shares = set(declared.id.split(".")) & set(reader.id.split("."))
+        return output == port.name, _names(reader, port, declared.id), bool(shares)
+
+    best = max(_fitting_outputs(port, reader, types), key=nearness, default=None)
+    if best is None:
+        return f"{port.name}.out"
+    declared, output = best
+    name = node_name(declared.id)
+    return f"{name if name != node_name(reader.id) else declared.id.replace('.', '_')}.{output}"
 
 
-def _fitting_outputs(port: InputPort, reader: NodeType, types: Mapping[str, NodeType]) -> Iterator[str]:
+def _names(reader: NodeType, port: InputPort, type_id: str) -> bool:
+    """Whether the documentation of a node type, or of its input, names another."""
+    return (
+        re.search(rf"(?<![\w.]){re.escape(type_id)}(?!\w|\.\w)", f"{reader.doc}\n{port.param.help}")
+        is not None
+    )
+
+
+def _fitting_outputs(
+    port: InputPort, reader: NodeType, types: Mapping[str, NodeType]
+) -> Iterator[tuple[NodeType, str]]:
     for declared in types.values():
         if declared.id == reader.id or (port.arity == "stream" and declared.signature.kind == "call"):
             continue
         for output in declared.signature.outputs:
             if accepts(port.type, output.type):
-                yield f"{node_name(declared.id)}.{output.name}"
+                yield declared, output.name
 
 
 def _sample(port: InputPort) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from nodegraph import Param, ReadsFile, Stream, node
+from nodegraph import Context, ModelRef, Param, ReadsFile, Stream, node
 from nodegraph.node.declare import node_type_of
 from nodegraph.node.packs import load_packs
 from nodegraph.node.registry import node_types
@@ -39,6 +39,70 @@ def everything(
     return float(
         sum(item.value for item in numbers) + count + len(mode + side.value + str(file) + tag) + len(words)
     )
+
+
+def linked(reader: str, *others: str) -> object:
+    """What the example of a type links its model to, of some other types that give one."""
+    types = node_types()
+    (entry,) = example(types[reader], {name: types[name] for name in (*others, reader)}).values()
+    return entry["links"]["model"]
+
+
+@node("catalog_test_load.pears", version=1, pure=False)
+def pears(ctx: Context) -> ModelRef:
+    """Name pears."""
+    return ctx.find_model("catalog.pears", "pears")
+
+
+@node("catalog_test_load.plums", version=1, pure=False)
+def plums(ctx: Context) -> ModelRef:
+    """Name plums."""
+    return ctx.find_model("catalog.plums", "plums")
+
+
+@node("catalog_test_eat.plums", version=1)
+def eat_plums(model: ModelRef) -> str:
+    """Eat plums."""
+    return model.kind
+
+
+@node("catalog_test_eat.all", version=1)
+def eat_all(model: Annotated[ModelRef, Param(help="from catalog_test_load.plums.")]) -> str:
+    """Eat what there is, not by catalog_test_load.pears_and_more."""
+    return model.kind
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_example_links_to_the_type_that_is_nearest_in_name_under_another_name(order):
+    others = ["catalog_test_load.pears", "catalog_test_load.plums"][::order]
+    assert linked("catalog_test_eat.plums", *others) == "catalog_test_load_plums.out"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_example_links_to_the_type_that_the_documentation_names(order):
+    others = ["catalog_test_load.pears", "catalog_test_load.plums"][::order]
+    assert linked("catalog_test_eat.all", *others) == "plums.out"
+
+
+@pytest.mark.parametrize(
+    ("reader", "source"),
+    [
+        ("video.svd", "load_svd"),
+        ("video.pipeline", "load_pipeline"),
+        ("track.sam2", "load_sam2"),
+        ("depth.anything", "depth"),
+        ("inpaint.diffusion", "inpaint"),
+        ("detect.objects", "detector"),
+        ("train.detector", "load_detector"),
+        ("evaluate.detector", "load_detector"),
+        ("tiny.restyle", "model"),
+    ],
+)
+def test_examples_of_installed_types_link_a_model_of_their_kind(reader, source):
+    load_packs()
+    types = node_types()
+    (entry,) = example(types[reader], types).values()
+    assert entry["links"]["model"] == f"{source}.out"
 
 
 @pytest.mark.parametrize(
