@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nodegraph.models import ModelError
-from nodegraph.models.layout import PIPELINE, read_json
+from nodegraph.models import PIPELINE, ModelError, read_json
 
 _CONFIGURATION = "config.json"
 _PREPROCESSOR = "preprocessor_config.json"

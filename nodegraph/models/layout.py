@@ -20,6 +20,7 @@ from nodegraph.models.pickles import PICKLES, is_pickle, pickle_bytes
 from nodegraph.models.weights import Weights
 
 PIPELINE = "model_index.json"
+"""The file of a pipeline of diffusers that says what it is made of."""
 CONFIGURATION = (".json", ".yaml", ".txt", ".model")
 """The suffixes of files that say how a model is built, tokenizers included."""
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 from nodegraph import Artifact, Context, ModelRef
 from nodegraph.models import ModelError
-
-if TYPE_CHECKING:
-    from nodes.detector.model import Detector
-
-KIND = "transformers.detector"
+from nodes.detector.model import KIND, Detector
 
 
 def detector_ref(ctx: Context, model: ModelRef | Artifact) -> ModelRef:

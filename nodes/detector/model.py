@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 from nodegraph import ModelRef, model
 from nodegraph.models import Mode, ModelError, Published, load_state_dict
 from nodes.configurations import without_fetching
-from nodes.detector.checkpoint import KIND
 from nodes.libraries import building, library
 from nodes.stored_models import require_network
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+KIND = "transformers.detector"
 
 _CONFIGURATION = "config.json"
 _PREPROCESSOR = "preprocessor_config.json"

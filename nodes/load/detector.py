@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, node
-from nodes.detector.checkpoint import KIND
+from nodes.detector.model import KIND
 from nodes.load.model_params import Dtype, Revision, Variant
 
 

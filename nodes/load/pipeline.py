@@ -6,14 +6,30 @@ from pathlib import Path
 from typing import Annotated
 
 from nodegraph import Context, ModelRef, Param, model, node
-from nodegraph.models import Mode
+from nodegraph.models import PIPELINE, Mode, ModelError
 from nodes.diffusion.pipeline import HeldPipeline, load_pipeline
 from nodes.load.model_params import Dtype, PipelineClass, Revision, Variant
+from nodes.stored_models import pipeline_index
 
 KIND = "diffusers.pipeline"
 
 
-@model(KIND, modes=("resident", "swap", "chunked", "offload"))
+def require_pipeline(path: Path, config: str) -> None:
+    """Refuse what is no pipeline of diffusers, by its `model_index.json`.
+
+    Raises:
+        ModelError: if there is none, or it names no class.
+    """
+    del config
+    found = pipeline_index(path, what="a pipeline of diffusers").get("_class_name")
+    if not isinstance(found, str):
+        raise ModelError(
+            f"{path / PIPELINE}: its _class_name is {found!r}, and the name of a class of diffusers is "
+            "expected; name another model"
+        )
+
+
+@model(KIND, modes=("resident", "swap", "chunked", "offload"), check=require_pipeline)
 def load_any_pipeline(ref: ModelRef, folder: Path, device: str, mode: Mode) -> HeldPipeline:
     """Load a pipeline of diffusers; `ref.config` names its class where that of the folder is not meant.
 
@@ -43,7 +59,7 @@ def load_video_pipeline(
     say so when they are run, such as those of Cosmos: cosmos_guardrail.
 
     Raises:
-        ModelError: if the model is not on this machine, or files of it are missing, truncated or damaged;
-            says what to fetch.
+        ModelError: if the model is not on this machine, is no pipeline, or files of it are missing, truncated
+            or damaged; says what to fetch.
     """
     return ctx.find_model(KIND, model, revision=revision, dtype=dtype, variant=variant, config=pipeline_class)

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodegraph import ModelRef, model
-from nodegraph.models import Mode, ModelError, Published, Weights, load_state_dict
-from nodegraph.models.layout import PIPELINE, read_json
+from nodegraph.models import (
+    PIPELINE,
+    Mode,
+    ModelError,
+    Published,
+    Weights,
+    load_state_dict,
+    read_json,
+)
 from nodes.libraries import library
 from nodes.track.sam2_config import (
     OFFICIAL,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from nodegraph import Context, ModelRef, Param, node
 from nodes.diffusion.arguments import CallSignature
 from nodes.diffusion.calls import Steps, guided, noise_of, to_bytes, told_of
+from nodes.linked_models import use_linked
 from nodes.types import Boxes, Image, Video
 from nodes.video.fit import Fit, Fitted, cut_frames, fitted, place_boxes, place_photo, seen_photo
 from nodes.video.svd import Animated
@@ -93,11 +94,12 @@ def animate_by_pipeline(
     arguments, but for UNets whose layers run in chunks, as in `video.svd`.
 
     Raises:
-        ModelError: if the model cannot be loaded, or its pipeline needs a library that is missing.
+        ModelError: if the model is none of `load.pipeline`, cannot be loaded, or its pipeline needs a library
+            that is missing.
         ValueError: if the pipeline's call lacks an argument that is set, or has to have one that is not set,
             or fails, or frames are not finite numbers.
     """
-    with ctx.use(model) as held:
+    with use_linked(ctx, model, "diffusers.pipeline", named_by="load.pipeline") as held:
         call = CallSignature.of(held.type)
         given = {
             "prompt": prompt,

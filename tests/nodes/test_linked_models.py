@@ -10,6 +10,7 @@ from nodegraph.models import ModelError
 from nodes.depth.anything import depth_anything
 from nodes.inpaint.diffusion import diffusion
 from nodes.types import Image, MaskTrack, Video
+from nodes.video.pipeline import animate_by_pipeline
 from nodes.video.svd import animate_by_svd
 
 OTHER = ModelRef("other.kind")
@@ -28,6 +29,7 @@ def fill(ctx):
     [
         (lambda ctx: depth_anything([PHOTO], OTHER, ctx=ctx), "load.depth"),
         (lambda ctx: animate_by_svd([PHOTO], OTHER, None, num_frames=2, ctx=ctx), "load.svd"),
+        (lambda ctx: animate_by_pipeline(PHOTO, OTHER, ctx=ctx), "load.pipeline"),
         (fill, "load.inpaint"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,35 @@ def test_a_named_class_takes_the_place_of_that_in_the_folder(ltx: Path, tmp_path
     assert np.array_equal(made.out.frames, run(ltx, LTX).out.frames)
     with pytest.raises(ValueError, match="LTXPipeline takes no image"):
         run(folder, LTX)
+
+
+def _without_index(folder: Path) -> None:
+    """As a model of transformers lies: weights and a `config.json`."""
+    (folder / "model_index.json").unlink()
+    (folder / "config.json").write_text('{"model_type": "yolos"}')
+    (folder / "transformer/diffusion_pytorch_model.safetensors").rename(folder / "model.safetensors")
+
+
+def _without_class(folder: Path) -> None:
+    file = folder / "model_index.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"_class_name": ["pipeline", "MyPipeline"]}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (_without_index, r"a folder with model_index\.json, and this is a model of the type yolos"),
+        (_without_class, r"_class_name is \['pipeline', 'MyPipeline'\]"),
+    ],
+)
+def test_a_folder_that_is_no_pipeline_is_refused_where_it_is_named(
+    tmp_path: Path, harm: Callable[[Path], None], message: str
+) -> None:
+    folder = tmp_path / "ltx"
+    make_tiny_ltx(folder)
+    harm(folder)
+    with pytest.raises(ModelError, match=message):
+        load_video_pipeline(str(folder), ctx=Context.for_test())
 
 
 def test_a_class_that_diffusers_lacks_is_refused(ltx: Path) -> None:
