@@ -1,4 +1,9 @@
-"""`track.flow`: boxes and masks of the first frame carried through a clip by dense optical flow."""
+"""`track.flow`: boxes and masks of the first frame carried through a clip by dense optical flow.
+
+`follow_clip` finds the motions: frame by frame, that of the scene (`scene_motion`), then that of each object
+(`follow_object`): where it may be (`placement`), and whether it is there (`presence`). `patches` compares an
+object with a frame, aligns it and searches it; `motion_model` fits motions to the matches of `dense_flow`.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +60,8 @@ def track_flow(
     up, and an object that left or was hidden is found again when it looks as it did, and then also in the
     frames just before. Where it is not found, it goes on as it last moved. Steps between frames longer than
     about a twentieth of the picture, and objects that come to look quite different, are not followed: they
-    are absent until found.
+    are absent until found, or, where the picture has little but soft texture, a place in it that happens to
+    look alike is taken for them.
 
     `boxes`: bounds of the whole object, hidden parts included, cut at the frame's edges: of its carried
     outline, which is the hull of its mask, else the box; of an object known only by its box that moves by

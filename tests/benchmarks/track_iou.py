@@ -17,6 +17,7 @@ from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from nodegraph import Context
 from nodes.evaluate import track_iou
 from nodes.load import load_coco
 from nodes.track import track_flow
@@ -43,7 +44,7 @@ def measure(image: Image, boxes: Boxes, path: PathName) -> Clip:
     start = perf_counter()
     clip = camera_motion(image, boxes, path=path)
     made = perf_counter()
-    tracked = track_flow(clip.out, boxes)
+    tracked = track_flow(clip.out, boxes, ctx=Context.for_test())
     done = perf_counter()
     iou = track_iou(tracked.boxes, clip.boxes)
     return Clip(iou.mean_iou, iou.static_iou, iou.counted, made - start, done - made)

@@ -86,6 +86,19 @@ def test_hidden_object_is_absent_until_it_comes_out():
     assert tracked.present[0, -1]
 
 
+def test_object_that_comes_out_elsewhere_is_followed_back_to_where_it_first_shows():
+    """It turns behind another: where it comes out it is not expected, and told for sure when most is seen."""
+    time = np.arange(FRAMES)
+    turns = np.stack([9 * np.minimum(time, 7), 9 * np.maximum(time - 7, 0)], axis=1)
+    clip = clip_of((20, 76, 36, 36, turns), (80, 60, 60, 60, line(0, 0)))
+    tracked = followed(clip.out, clip.first).boxes
+    assert (clip.boxes.visibility[0, 7:9] < 0.05).all()
+    assert not tracked.present[0, 7:9].any()
+    assert 0.5 < clip.boxes.visibility[0, 10] < 0.6
+    assert tracked.present[0, 10:12].all()
+    np.testing.assert_allclose(tracked.xyxy[0, 10:12], clip.boxes.xyxy[0, 10:12], atol=2)
+
+
 def test_another_object_that_looks_the_same_is_not_taken_for_one_that_left():
     clip = clip_of((6, 20, 34, 34, line(-90, 0)), (90, 40, 34, 34, line(-60, -10)), seeds=(1, 1))
     tracked = followed(clip.out, clip.first).boxes
