@@ -57,6 +57,11 @@ class Index:
         """The present database file."""
         return self._database.path
 
+    @property
+    def present(self) -> object:
+        """What stands for the present database: something else once that has been replaced."""
+        return self._database
+
     def one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """The first row of a query's result, or None."""
         database = self._database

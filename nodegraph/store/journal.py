@@ -47,6 +47,7 @@ class Journal:
         self.in_run = False
         self._warn = warn
         self._examined = False
+        self._examining = threading.Lock()
         self._guard = threading.Lock()
         self._pending = Pending()
         self._committing = Pending()
@@ -218,10 +219,14 @@ class Journal:
 
     def drop(self, table: str, ids: Iterable[object]) -> None:
         """Remove the damaged entries of some ids, and warn; where more is damaged, the whole index goes."""
-        if not self._examined:
-            self._examined = True
-            if self.index.examine() is not None:
-                return
+        present = self.index.present
+        # A thread that finds damage meanwhile waits: should the index go, that is all there is to tell.
+        with self._examining:
+            if not self._examined:
+                self._examined = True
+                self.index.examine()
+        if self.index.present is not present:
+            return
         found = [(id,) for id in ids]
 
         def delete(connection: sqlite3.Connection) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nodegraph.store import Store, StoreError
+from nodegraph.store.schema import WrongSchemaError
 from nodegraph.types.wire import decode, digest, encode
 
 CALLS = 400
@@ -227,6 +229,29 @@ def test_an_index_damaged_while_it_is_open_is_replaced_during_the_run(filled, ke
         store.finish_run(run, True, b"end")
     with Store.open(filled) as store:
         assert store.lookup(key("new")) == row(recipe=recipe)
+
+
+def test_damage_that_two_threads_find_while_the_index_is_set_aside_is_told_once(filled, key, monkeypatch):
+    connection = sqlite3.connect(filled / "index.db")
+    connection.execute("UPDATE rows SET body=x'00' || substr(body, 2)")
+    connection.commit()
+    connection.close()
+    with Store.open(filled) as store:
+        index = store._journal.index
+        other = threading.Thread(target=store.lookup, args=(key(2),))
+
+        def examine() -> str:
+            other.start()
+            # It can only end here if it does not wait for this thread.
+            other.join(0.5)
+            index._recover(index.present, WrongSchemaError("malformed"))
+            return "damaged"
+
+        monkeypatch.setattr(index, "examine", examine)
+        assert store.lookup(key(1)) is None
+        other.join()
+        (warning,) = store.warnings
+    assert "it is set aside as" in warning
 
 
 def test_when_one_process_replaces_a_damaged_index_the_other_goes_on(filled, key, row):
