@@ -32,7 +32,7 @@ bench: .venv/.installed-bench
 	@set -e; for script in $(filter-out $(EXPERIMENT),$(wildcard tests/benchmarks/*.py)); do \
 	    echo "== $$script"; $(BIN)/python "$$script"; done
 
-# What docs/experiment.md tells: trains a small detector twelve times, in under an hour of two cores.
+# What docs/experiment.md tells: trains a small detector 36 times, in under an hour of two cores.
 experiment: .venv/.installed-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python $(EXPERIMENT)
 
