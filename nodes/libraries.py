@@ -6,9 +6,10 @@ import fails, and with it that of what imports it (timm, controlnet_aux, parts o
 
 from __future__ import annotations
 
-import importlib
 import sys
 import threading
+from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -17,6 +18,19 @@ from nodegraph.models import ModelError
 Library = Literal[
     "torch", "diffusers", "transformers", "accelerate", "sam2", "omegaconf", "controlnet_aux", "torchvision"
 ]
+
+_IMPORTS: dict[Library, Callable[[], Any]] = {
+    "torch": lambda: import_module("torch"),
+    "diffusers": lambda: import_module("diffusers"),
+    "transformers": lambda: import_module("transformers"),
+    "accelerate": lambda: import_module("accelerate"),
+    "sam2": lambda: import_module("sam2"),
+    "omegaconf": lambda: import_module("omegaconf"),
+    "controlnet_aux": lambda: import_module("controlnet_aux"),
+    "torchvision": lambda: import_module("torchvision"),
+}
+"""Each by its own name: of an import by a name that is not written there, any code might be meant, and all
+modules of the pack would count as the code of the nodes that come by here."""
 
 building = threading.RLock()
 """Hold it while a model is built: diffusers and transformers change torch's default dtype meanwhile, and how
@@ -42,7 +56,7 @@ def library(name: Library) -> Any:
     with _lock:
         if name != "torch":
             _import_torchvision()
-        module = importlib.import_module(name)
+        module = _IMPORTS[name]()
         if name in ("diffusers", "transformers"):
             module.utils.logging.set_verbosity_error()
             module.utils.logging.disable_progress_bar()
@@ -54,14 +68,14 @@ def _import_torchvision() -> None:
     if "torchvision" in sys.modules or find_spec("torchvision") is None:
         return
     try:
-        importlib.import_module("torchvision")
+        import_module("torchvision")
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         _declare_operators()
-        importlib.import_module("torchvision")
+        import_module("torchvision")
 
 
 def _declare_operators() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nodegraph.models import ModelError
@@ -111,10 +111,8 @@ def _part_class(library_name: str, class_name: str) -> type[Any] | None:
     """A class that can be a part; some are named by the module of the pipeline that they belong to."""
     if library_name in ("diffusers", "transformers"):
         return _named(library(library_name), class_name) or _renamed(library_name, class_name)
-    diffusers = library("diffusers")
-    if not library_name.isidentifier() or not hasattr(diffusers.pipelines, library_name):
-        return None
-    return _named(import_module(f"diffusers.pipelines.{library_name}"), class_name)
+    module = getattr(library("diffusers").pipelines, library_name, None)
+    return _named(module, class_name) if isinstance(module, ModuleType) else None
 
 
 def _chooses_class(part: type[Any]) -> bool:

@@ -34,7 +34,7 @@ def diffusion_bytes(
     return painted + (0 if video is None else 2 * video.frames.nbytes)
 
 
-@node("inpaint.diffusion", version=1, seeded=True, memory=diffusion_bytes)
+@node("inpaint.diffusion", version=2, seeded=True, memory=diffusion_bytes)
 def diffusion(
     video: Video,
     region: MaskTrack,

@@ -54,7 +54,7 @@ def svd_bytes(
     return max(batch * unet, decoder) + batch * frames * width * height * 3 * 4
 
 
-@node("video.svd", version=1, seeded=True, memory=svd_bytes)
+@node("video.svd", version=2, seeded=True, memory=svd_bytes)
 def animate_by_svd(
     image: Batch[Image],
     model: ModelRef,

@@ -187,9 +187,7 @@ def test_pipeline_that_is_no_inpainter_is_refused_with_what_to_do(folder):
 
 def test_model_without_an_index_is_refused(tmp_path):
     make_tiny_depth(tmp_path)
-    with pytest.raises(
-        ModelError, match=r"with model_index\.json, and this is a model of the type depth"
-    ):
+    with pytest.raises(ModelError, match=r"with model_index\.json, and this is a model of the type depth"):
         load_inpaint(tmp_path, ctx=Context.for_test())
 
 
